@@ -57,8 +57,8 @@ struct [[gnu::packed]] BlockQ2_K {
 
 /// x = d · (scale − 32) · (q − 4), 16 sub-blocks of 16 values.
 struct [[gnu::packed]] BlockQ3_K {
-  std::uint8_t hmask[32];  ///< value 128h + 32p + i: its third bit is bit 4h + p of hmask[i]
-  std::uint8_t qs[64];     ///< low two bits, as in Q2_K
+  std::uint8_t hmask[32];   ///< value 128h + 32p + i: its third bit is bit 4h + p of hmask[i]
+  std::uint8_t qs[64];      ///< low two bits, as in Q2_K
   std::uint8_t scales[12];  ///< see q3_k_scale()
   std::uint16_t d;
 };
@@ -126,7 +126,8 @@ struct ScaleMin {
 /// two bits that those bytes have left.
 inline ScaleMin q4_k_scale(const std::uint8_t* scales, int s) {
   if (s < 4) {
-    return {static_cast<std::uint8_t>(scales[s] & 63), static_cast<std::uint8_t>(scales[s + 4] & 63)};
+    return {static_cast<std::uint8_t>(scales[s] & 63),
+            static_cast<std::uint8_t>(scales[s + 4] & 63)};
   }
   return {static_cast<std::uint8_t>((scales[s + 4] & 15) | (scales[s - 4] >> 6) << 4),
           static_cast<std::uint8_t>((scales[s + 4] >> 4) | (scales[s] >> 6) << 4)};
