@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "tensor/attention.h"
+
+namespace jielong {
+
+/// Keys and values of all chains, in pages of KvLayout::kPositions positions. A block is
+/// one page of every layer, side by side; chains share the blocks of a common beginning,
+/// and a shared block is copied before a chain writes into it.
+class KvCache {
+ public:
+  /// @param layouts   one for each layer that attends
+  /// @param max_bytes the most the blocks may take
+  KvCache(std::vector<KvLayout> layouts, std::size_t max_bytes);
+  KvCache(const KvCache&) = delete;
+  KvCache& operator=(const KvCache&) = delete;
+
+  const KvLayout& layout(std::int64_t layer) const {
+    return layouts_[static_cast<std::size_t>(layer)];
+  }
+  std::int64_t layers() const { return static_cast<std::int64_t>(layouts_.size()); }
+  std::size_t block_bytes() const { return block_bytes_; }
+  std::size_t used_blocks() const { return blocks_.size() - free_.size(); }
+  std::size_t max_blocks() const { return max_blocks_; }
+  /// How many more blocks can be had.
+  std::size_t available_blocks() const { return max_blocks_ - used_blocks(); }
+
+ private:
+  friend class KvSequence;
+  using BlockId = std::int32_t;
+  struct Block {
+    std::unique_ptr<std::byte[]> memory;
+    std::int32_t users = 0;
+  };
+
+  BlockId acquire();
+  void share(BlockId id) { ++blocks_[static_cast<std::size_t>(id)].users; }
+  void release(BlockId id);
+  bool is_shared(BlockId id) const { return blocks_[static_cast<std::size_t>(id)].users > 1; }
+  std::byte* page(BlockId id, std::int64_t layer) {
+    return blocks_[static_cast<std::size_t>(id)].memory.get() +
+           offsets_[static_cast<std::size_t>(layer)];
+  }
+
+  std::vector<KvLayout> layouts_;
+  std::vector<std::size_t> offsets_;  ///< of each layer's page in a block
+  std::size_t block_bytes_ = 0, max_blocks_ = 0;
+  std::vector<Block> blocks_;
+  std::vector<BlockId> free_;
+};
+
+/// The cached positions of one chain. Releases its blocks on destruction.
+class KvSequence {
+ public:
+  explicit KvSequence(KvCache& cache) : cache_(&cache) {}
+  KvSequence(KvSequence&& other) noexcept;
+  KvSequence& operator=(KvSequence&&) = delete;
+  ~KvSequence();
+
+  std::int64_t length() const { return length_; }
+
+  /// A chain that begins as the first `length` positions of this one.
+  KvSequence fork(std::int64_t length) const;
+  /// Forgets all but the first `length` positions.
+  void truncate(std::int64_t length);
+
+  /// Blocks that appending `count` positions would take from the cache.
+  std::size_t blocks_to_append(std::int64_t count) const;
+  /// Makes room for `count` more positions, in memory that no other chain shares, and
+  /// counts them as held. Throws Error(limit), nothing changed, when the cache is full.
+  void append(std::int64_t count);
+
+  /// Where the key and value of a position of `layer` lie: its page, see attention.h.
+  std::byte* page(std::int64_t layer, std::int64_t position) {
+    return cache_->page(blocks_[static_cast<std::size_t>(position / KvLayout::kPositions)], layer);
+  }
+  /// All pages of a layer, written to `pages` (resized).
+  void pages(std::int64_t layer, std::vector<std::byte*>& pages);
+
+  const KvLayout& layout(std::int64_t layer) const { return cache_->layout(layer); }
+
+ private:
+  KvCache* cache_;
+  std::vector<KvCache::BlockId> blocks_;
+  std::int64_t length_ = 0;
+};
+
+}  // namespace jielong

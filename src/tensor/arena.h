@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace jielong {
+
+/// Bump allocation for the activations of a pass. Memory is kept between passes, so that
+/// a decoding step allocates nothing; what was allocated after a mark is given back at once.
+class Arena {
+ public:
+  struct Mark {
+    std::size_t block = 0, used = 0;
+  };
+
+  /// `count` floats, aligned to 64 bytes, not initialised.
+  float* floats(std::int64_t count);
+
+  Mark mark() const { return {block_, used_}; }
+  void release(Mark mark) {
+    block_ = mark.block;
+    used_ = mark.used;
+  }
+
+  /// Everything allocated from the system so far.
+  std::size_t reserved_bytes() const;
+
+ private:
+  struct Block {
+    std::unique_ptr<float[], void (*)(float*)> data;
+    std::size_t floats;
+  };
+  std::vector<Block> blocks_;
+  std::size_t block_ = 0, used_ = 0;
+};
+
+/// Gives back at the end of a scope what was allocated in it.
+class ArenaScope {
+ public:
+  explicit ArenaScope(Arena& arena) : arena_(arena), mark_(arena.mark()) {}
+  ArenaScope(const ArenaScope&) = delete;
+  ArenaScope& operator=(const ArenaScope&) = delete;
+  ~ArenaScope() { arena_.release(mark_); }
+
+ private:
+  Arena& arena_;
+  Arena::Mark mark_;
+};
+
+}  // namespace jielong
