@@ -32,3 +32,7 @@ if(JIELONG_SANITIZE)
     -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${JIELONG_SANITIZE})
 endif()
+if(JIELONG_FUZZ)
+  # Coverage feedback in every library; the fuzz targets bring libFuzzer itself.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

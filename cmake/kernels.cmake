@@ -19,7 +19,7 @@ else()
 endif()
 foreach(isa IN LISTS isas)
   file(GLOB sources CONFIGURE_DEPENDS
-    ${CMAKE_CURRENT_SOURCE_DIR}/src/tensor/kernels/isa/${isa}/*.cpp)
+    ${JIELONG_ROOT}/src/tensor/kernels/isa/${isa}/*.cpp)
   if(sources)
     target_sources(jielong_tensor PRIVATE ${sources})
     # Kernels stay optimized in debug and sanitizer builds: their names promise speed.

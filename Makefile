@@ -1,0 +1,63 @@
+# The front door. `make help` explains every target.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BUILD := build/release
+JIELONG := $(BUILD)/jielong
+JOBS ?= $(shell nproc)
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: up
+up: build ## Install packages, build, fetch the default model and chat with it
+	@scripts/up.sh $(JIELONG)
+
+.PHONY: build
+build: ## Install packages and build the program: build/release/jielong
+	@scripts/install-packages.sh
+	@mkdir -p build
+	@cmake --preset release -DJIELONG_TESTS=OFF >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+	@cmake --build --preset release -j $(JOBS) --target jielong_program
+
+.PHONY: test
+test: ## Install packages and run everything that CI runs (STAGES="release model": only some)
+	@scripts/ci.sh $(STAGES)
+
+.PHONY: check
+check: ## Check includes, formatting, documentation snippets; clang-tidy on changed files
+	@scripts/ci.sh floors format snippets tidy
+
+.PHONY: format
+format: ## Format the sources with clang-format
+	@scripts/format.sh --write
+
+.PHONY: fuzz
+fuzz: ## Run every parser under libFuzzer, briefly (FUZZ_RUNS=1000000: for long; FUZZ=gguf: one)
+	@scripts/fuzz.sh
+
+.PHONY: bench
+bench: build ## Measure speed on the default model (more in bench/README.md)
+	@$(JIELONG) pull --quiet smollm2
+	@$(JIELONG) bench smollm2
+
+.PHONY: bench-peers
+bench-peers: build ## Build llama.cpp from PyPI's llama-cpp-python and compare with it
+	@scripts/install-packages.sh --bench
+	@bench/peers.sh
+
+.PHONY: package
+package: build ## Make the Debian packages in dist/
+	@cmake --build --preset release -j $(JOBS)
+	@cd $(BUILD) && cpack -G DEB -B $(CURDIR)/dist
+
+.PHONY: install
+install: build ## Install under PREFIX, by default /usr/local
+	@cmake --build --preset release -j $(JOBS)
+	@cmake --install $(BUILD) --prefix $(or $(PREFIX),/usr/local)
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf build dist

@@ -1,0 +1,15 @@
+# One libFuzzer program fuzz_<name> for every fuzz/<name>_fuzz.cpp, and the target `fuzz`
+# for all of them. The libraries are instrumented by cmake/compiler.cmake.
+if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  message(FATAL_ERROR "JIELONG_FUZZ needs Clang; use the preset: cmake --preset fuzz")
+endif()
+add_custom_target(fuzz)
+file(GLOB fuzz_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/*_fuzz.cpp)
+foreach(source IN LISTS fuzz_sources)
+  get_filename_component(name ${source} NAME_WE)
+  string(REGEX REPLACE "_fuzz$" "" name ${name})
+  add_executable(fuzz_${name} ${source})
+  target_link_libraries(fuzz_${name} PRIVATE jielong_generate)
+  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  add_dependencies(fuzz fuzz_${name})
+endforeach()

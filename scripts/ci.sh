@@ -1,0 +1,106 @@
+#!/bin/bash
+# Everything that is checked before a change lands, as stages with a heading and a time
+# each. Without arguments all of them run, in this order; a failing stage does not keep the
+# others from running, but makes the whole fail.
+#   scripts/ci.sh [stage...]
+set -uo pipefail
+cd "$(dirname "$0")/.."
+jobs=${JOBS:-$(nproc)}
+ci=build/ci
+mkdir -p $ci
+export CMAKE_GENERATOR=Ninja CTEST_PARALLEL_LEVEL=$jobs CLICOLOR_FORCE=0
+# Memory errors end a test; leaks count as errors too.
+export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=1
+
+# configure FOLDER [cmake options]: says nothing unless it fails.
+configure() {
+  local folder=$ci/$1
+  shift
+  mkdir -p "$folder"
+  cmake -B "$folder" "$@" >"$folder/configure.log" 2>&1 || { cat "$folder/configure.log"; return 1; }
+}
+
+build() {
+  local folder=$ci/$1
+  shift
+  cmake --build "$folder" -j "$jobs" ${1+--target "$@"} | grep -v '^\[[0-9]*/[0-9]*\] Building' |
+    tail -200
+}
+
+run_tests() {
+  local folder=$ci/$1
+  shift
+  ctest --test-dir "$folder" --output-on-failure --no-tests=error "$@" >"$folder/ctest.log" 2>&1
+  local result=$?
+  # The list of thousands of passed tests stays in the log.
+  if [ $result != 0 ]; then grep -v ' Passed ' "$folder/ctest.log" | tail -300; fi
+  sed -n '/tests passed/,$p' "$folder/ctest.log"
+  return $result
+}
+
+stage_packages() { scripts/install-packages.sh --test; }
+
+stage_floors() { python3 scripts/check_floors.py --self-test && python3 scripts/check_floors.py; }
+
+stage_format() { scripts/format.sh; }
+
+stage_release() { # GCC, optimized, every test
+  configure gcc -S . -DCMAKE_BUILD_TYPE=Release && build gcc && run_tests gcc
+}
+
+stage_clang() { # Clang, ASan, UBSan and coverage for the fuzzers in one build; every test
+  stage_configure-clang && build clang && run_tests clang
+}
+
+stage_configure-clang() {
+  configure clang -S . -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER=clang-14 \
+    -DCMAKE_CXX_COMPILER=clang++-14 -DJIELONG_SANITIZE=address,undefined -DJIELONG_FUZZ=ON
+}
+
+stage_fuzz() { FUZZ_BUILD=$ci/clang scripts/fuzz.sh; }
+
+stage_threads() { # what runs on several threads, under ThreadSanitizer
+  configure tsan -S . -DCMAKE_BUILD_TYPE=RelWithDebInfo -DJIELONG_SANITIZE=thread &&
+    build tsan test_base && run_tests tsan -R 'ThreadPool|Scheduler'
+}
+
+stage_aarch64() { # kernels for Arm, cross-compiled and run under qemu
+  configure aarch64 -S tests/aarch64 --toolchain "$PWD/cmake/aarch64.cmake" \
+    -DCMAKE_BUILD_TYPE=Release && build aarch64 && run_tests aarch64
+}
+
+stage_install() { # an installation as others use it: find_package, pkg-config, .deb
+  tests/consumer/run.sh $ci/gcc
+}
+
+stage_snippets() { python3 scripts/check_snippets.py; }
+
+stage_tidy() { scripts/tidy.sh; }
+
+stage_model() { # the default model, fetched by package name, gives a known answer
+  scripts/model_smoke.sh $ci/gcc/jielong
+}
+
+all='packages floors format release install snippets model clang fuzz threads aarch64 tidy'
+table=
+failed=
+for stage in ${*:-$all}; do
+  if ! declare -F "stage_$stage" >/dev/null; then
+    echo "error: no stage named $stage; fix: choose among: $all" >&2
+    exit 2
+  fi
+  printf '\n== %s ==\n' "$stage"
+  begin=$SECONDS
+  if "stage_$stage" </dev/null; then result=passed; else result=FAILED; failed="$failed $stage"; fi
+  table+=$(printf '%-12s %4d s  %s' "$stage" $((SECONDS - begin)) $result)$'\n'
+done
+
+printf '\n== summary ==\n%s%-12s %4d s\n' "$table" total $SECONDS
+if [ -f $ci/gcc/ctest.log ]; then
+  sed -n '/tests passed/p;/^Total Test time/p' $ci/gcc/ctest.log
+fi
+if [ -n "$failed" ]; then
+  echo "failed:$failed"
+  exit 1
+fi
