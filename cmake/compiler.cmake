@@ -31,6 +31,7 @@ if(JIELONG_SANITIZE)
   add_compile_options(-fsanitize=${JIELONG_SANITIZE} -fno-sanitize-recover=all
     -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${JIELONG_SANITIZE})
+  add_compile_definitions(JIELONG_SANITIZED)
 endif()
 if(JIELONG_FUZZ)
   # Coverage feedback in every library; the fuzz targets bring libFuzzer itself.

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -21,7 +22,8 @@ constexpr std::size_t kBufferBytes = 1 << 20;
   const int code = errno;
   const ErrorKind kind = code == ENOENT ? ErrorKind::not_found : ErrorKind::io;
   std::string fix;
-  if (code == ENOSPC) fix = "free some disk space and try again";
+  if (code == ENOSPC || code == EDQUOT) fix = "free some disk space and try again";
+  if (code == EFBIG) fix = "raise the limit on file sizes (ulimit -f) or use another file system";
   if (code == EACCES) fix = "check the file's permissions";
   if (code == ENOENT) fix = "check the path";
   throw Error(kind, fmt::format("{}: {}", what, std::strerror(code)), path.string(), fix);
@@ -72,7 +74,7 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
-void MappedFile::forget(std::span<const std::byte> part) const {
+void forget_mapped(std::span<const std::byte> part) {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   // Only pages that lie wholly inside the part: its neighbours may be in use.
   const auto begin = (reinterpret_cast<std::uintptr_t>(part.data()) + page - 1) / page * page;
@@ -80,18 +82,26 @@ void MappedFile::forget(std::span<const std::byte> part) const {
   if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
-AtomicFile::AtomicFile(std::filesystem::path path)
-    : path_(std::move(path)),
-      temporary_(path_.string() + fmt::format(".{}.partial", ::getpid())) {
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (descriptor_ < 0) throw_errno("cannot be created", temporary_);
+AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   buffer_.reserve(kBufferBytes);
+  struct stat info {};
+  if (::stat(path_.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    // Renaming over a device or a pipe would replace it.
+    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+    if (descriptor_ < 0) throw_errno("cannot be written", path_);
+    return;
+  }
+  // Unique in this process too: two threads may write the same file, the last one wins.
+  static std::atomic<unsigned> count{0};
+  temporary_ = fmt::format("{}.{}-{}.partial", path_.string(), ::getpid(), count++);
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (descriptor_ < 0) throw_errno("cannot be created", path_);
 }
 
 AtomicFile::~AtomicFile() {
   if (descriptor_ < 0) return;
   ::close(descriptor_);
-  ::unlink(temporary_.c_str());
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
@@ -121,6 +131,10 @@ void AtomicFile::flush() {
 
 void AtomicFile::commit() {
   flush();
+  if (temporary_.empty()) {
+    ::close(std::exchange(descriptor_, -1));
+    return;
+  }
   if (::fsync(descriptor_) != 0) throw_errno("cannot be written", path_);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) throw_errno("cannot be created", path_);
   ::close(std::exchange(descriptor_, -1));
@@ -135,8 +149,8 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes
   if (file.value < 0) throw_errno("cannot be opened", path);
   const std::uint64_t size = regular_file_size(file.value, path);
   if (size > max_bytes) {
-    throw Error(ErrorKind::limit, fmt::format("has {} bytes, more than the {} allowed", size,
-                                              max_bytes),
+    throw Error(ErrorKind::limit,
+                fmt::format("has {} bytes, more than the {} allowed", size, max_bytes),
                 path.string());
   }
   std::string content(size, '\0');

@@ -23,19 +23,21 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::filesystem::path& path() const { return path_; }
 
-  /// Tells the kernel that `part` (a subspan of bytes()) will not be read again
-  /// soon, so that its pages no longer count as resident. Reading stays valid.
-  void forget(std::span<const std::byte> part) const;
-
  private:
   std::filesystem::path path_;
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };
 
+/// Tells the kernel that `part` of a mapped file will not be read again soon, so that its
+/// pages no longer count as resident. Reading stays valid. Only for mapped files: other
+/// memory would lose its content.
+void forget_mapped(std::span<const std::byte> part);
+
 /// Writes a file whole or not at all: bytes go to a temporary sibling, and
 /// commit() does fsync, rename and fsync of the directory. Without commit() the
-/// temporary file is removed and the old file stays as it was.
+/// temporary file is removed and the old file stays as it was. What is not a regular file
+/// (a pipe, /dev/stdout) is written to as it is.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);
@@ -52,7 +54,7 @@ class AtomicFile {
  private:
   void flush();
 
-  std::filesystem::path path_, temporary_;
+  std::filesystem::path path_, temporary_;  // the latter empty for pipes and devices
   int descriptor_ = -1;
   std::uint64_t position_ = 0;
   std::string buffer_;

@@ -3,12 +3,17 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "base/error.h"
 
 namespace jielong {
 
-Json parse_json(std::string_view text, const std::string& where, std::size_t max_depth) {
+namespace {
+
+constexpr std::size_t kMaxOrderedKeys = 4096;
+
+void check_depth(std::string_view text, const std::string& where, std::size_t max_depth) {
   // The parser keeps its own stack, but values are destroyed and walked
   // recursively, so depth is bounded before any value is built.
   std::size_t depth = 0;
@@ -29,11 +34,46 @@ Json parse_json(std::string_view text, const std::string& where, std::size_t max
       --depth;
     }
   }
+}
+
+[[noreturn]] void refuse_syntax(const std::string& where, std::size_t byte) {
+  throw bad_input("is not valid JSON", fmt::format("{}, byte {}", where, byte),
+                  "check the file or request for a typing error or a cut-off end");
+}
+
+}  // namespace
+
+Json parse_json(std::string_view text, const std::string& where, std::size_t max_depth) {
+  check_depth(text, where, max_depth);
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {
-    throw bad_input("is not valid JSON", fmt::format("{}, byte {}", where, error.byte),
-                    "check the file or request for a typing error or a cut-off end");
+    refuse_syntax(where, error.byte);
+  } catch (const Json::out_of_range&) {
+    throw bad_input("has a number too large to read", where);
+  }
+}
+
+OrderedJson parse_ordered_json(std::string_view text, const std::string& where,
+                               std::size_t max_depth) {
+  check_depth(text, where, max_depth);
+  std::vector<std::size_t> keys;  // met so far in each open object or list
+  const auto count_keys = [&](int, OrderedJson::parse_event_t event, OrderedJson&) {
+    using Event = OrderedJson::parse_event_t;
+    if (event == Event::object_start || event == Event::array_start) keys.push_back(0);
+    if (event == Event::object_end || event == Event::array_end) keys.pop_back();
+    if (event == Event::key && ++keys.back() > kMaxOrderedKeys) {
+      throw Error(ErrorKind::limit, fmt::format("an object has more than {} keys", kMaxOrderedKeys),
+                  where);
+    }
+    return true;
+  };
+  try {
+    return OrderedJson::parse(text, count_keys);
+  } catch (const OrderedJson::parse_error& error) {
+    refuse_syntax(where, error.byte);
+  } catch (const OrderedJson::out_of_range&) {
+    throw bad_input("has a number too large to read", where);
   }
 }
 

@@ -49,7 +49,7 @@ std::string sha256_of_file(const std::filesystem::path& path) {
   for (std::size_t at = 0; at < file.bytes().size(); at += kPiece) {
     const auto piece = file.bytes().subspan(at, std::min(kPiece, file.bytes().size() - at));
     hash.update(piece);
-    file.forget(piece);
+    forget_mapped(piece);
   }
   return hash.digest();
 }

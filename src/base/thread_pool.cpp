@@ -1,7 +1,11 @@
 #include "base/thread_pool.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <exception>
+#include <system_error>
+#include <utility>
 
 #include "base/error.h"
 
@@ -16,6 +20,7 @@ namespace {
 /// enough that an idle program does not burn a core.
 constexpr auto kSpinTime = std::chrono::microseconds(200);
 constexpr int kSpinsPerClockRead = 64;
+constexpr int kMaxThreads = 4096;
 
 inline void relax() {
 #if defined(__x86_64__)
@@ -46,13 +51,30 @@ void await_change(std::atomic<T>& value, T old) {
 
 ThreadPool::ThreadPool(int threads) {
   if (threads < 1) {
-    throw bad_input("the number of threads must be at least 1", "threads", "pass a positive number");
+    throw bad_input("the number of threads must be at least 1", "threads",
+                    "pass a positive number");
+  }
+  if (threads > kMaxThreads) {
+    throw Error(ErrorKind::limit, fmt::format("more than {} threads", kMaxThreads), "threads",
+                "pass about the number of cores");
   }
   workers_.reserve(static_cast<std::size_t>(threads - 1));
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+  try {
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+  } catch (const std::system_error& error) {
+    stop();
+    throw Error(ErrorKind::limit,
+                fmt::format("the system refused thread {} of {}: {}", workers_.size() + 2, threads,
+                            error.what()),
+                "threads", "ask for fewer threads or raise the limit (ulimit -u)");
+  }
 }
 
 ThreadPool::~ThreadPool() {
+  stop();
+}
+
+void ThreadPool::stop() {
   stop_.store(true, std::memory_order_relaxed);
   region_.fetch_add(1, std::memory_order_release);
   region_.notify_all();

@@ -2,10 +2,9 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
-#include <memory>
+#include <exception>
 #include <thread>
-#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace jielong {
@@ -30,9 +29,9 @@ class ThreadPool {
   /// The first exception thrown by a body is rethrown here.
   template <typename Body>
   void run(const Body& body) {
-    run_erased([](const void* context, int thread, int threads) {
-      (*static_cast<const Body*>(context))(thread, threads);
-    }, &body);
+    run_erased([](const void* context, int thread,
+                  int threads) { (*static_cast<const Body*>(context))(thread, threads); },
+               &body);
   }
 
   /// Splits [0, count) into one contiguous range a thread, borders on multiples of
@@ -63,6 +62,7 @@ class ThreadPool {
   void run_erased(Erased function, const void* context);
   void work(int thread);
   void call(int thread);
+  void stop();
 
   std::vector<std::thread> workers_;
   Erased function_ = nullptr;
