@@ -159,6 +159,7 @@ TEST(ThreadPool, ThreadsTheSystemRefusesAreAnError) {
   int status = 0;
   ::waitpid(child, &status, 0);
   ASSERT_TRUE(WIFEXITED(status)) << "the process died of signal " << WTERMSIG(status);
+  if (WEXITSTATUS(status) == 9) GTEST_SKIP() << "address space is not limited here";
   EXPECT_EQ(WEXITSTATUS(status), 7);
 }
 
