@@ -11,6 +11,9 @@ get_target_property(kind jielong_facade TYPE)
 if(kind STREQUAL "STATIC_LIBRARY")
   # Floors link each other publicly inside this build; a user of libjielong sees only
   # include/jielong. Symbols of the floors and of what they use stay hidden.
+  set_target_properties(jielong_facade PROPERTIES CXX_VISIBILITY_PRESET hidden
+    VISIBILITY_INLINES_HIDDEN ON)
+  target_compile_definitions(jielong_facade PRIVATE JIELONG_VERSION="${PROJECT_VERSION}")
   add_library(jielong_shared SHARED $<TARGET_OBJECTS:jielong_facade>)
   set_target_properties(jielong_shared PROPERTIES OUTPUT_NAME jielong EXPORT_NAME jielong
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})

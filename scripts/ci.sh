@@ -74,7 +74,7 @@ stage_install() { # an installation as others use it: find_package, pkg-config, 
   tests/consumer/run.sh $ci/gcc
 }
 
-stage_snippets() { python3 scripts/check_snippets.py; }
+stage_snippets() { JIELONG_PROGRAM=$ci/gcc/jielong python3 scripts/check_snippets.py; }
 
 stage_tidy() { scripts/tidy.sh; }
 
