@@ -45,6 +45,7 @@ class PackedMatrix {
   std::int64_t panels() const { return (out_ + kPanel - 1) / kPanel; }
   /// Size of the packed copy.
   std::size_t bytes() const { return bytes_; }
+  std::size_t panel_bytes() const { return panel_bytes_; }
   const std::byte* panel(std::int64_t index) const {
     return storage_.get() + static_cast<std::size_t>(index) * panel_bytes_;
   }

@@ -1,0 +1,7 @@
+#include "tensor/kernels/isa/i8mm/int8.h"
+#include "tensor/kernels/matmul_kernels.h"
+#include "tensor/kernels/matmul_layout.h"
+
+namespace jielong::i8mm {
+#include "tensor/kernels/matmul.inl"
+}  // namespace jielong::i8mm

@@ -1,0 +1,7 @@
+#include "tensor/kernels/isa/neon/int8.h"
+#include "tensor/kernels/matmul_kernels.h"
+#include "tensor/kernels/matmul_layout.h"
+
+namespace jielong::neon {
+#include "tensor/kernels/matmul.inl"
+}  // namespace jielong::neon

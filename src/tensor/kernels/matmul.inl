@@ -1,0 +1,88 @@
+// The multiplication kernels, once for all instruction sets. Included inside the namespace
+// of one, after its floats.h and int8.h (see int8.md). Every output is summed in one order,
+// whatever the number of rows and the tiling:
+//
+//   32-value formats: for every block of 32 k, an exact int32 dot product p, then
+//     y = fma(p, d·dx, y), and with minima y = fma(m, dx·Σx, y);
+//   K formats: for every 256 k, the exact int32 sums P = Σ scale·p and M = Σ min·Σx, then
+//     y = fma(P, d·dx, y), and with minima y = fma(−M, dmin·dx, y);
+//   plain formats: y = fma(w, x, y) for every k.
+
+/// The rows a kernel reads: `stride` bytes from one to the next.
+struct Rows {
+  const std::byte* first;
+  std::size_t stride;
+  RowLayout layout;
+
+  JIELONG_KERNEL_MEMBER const std::byte* at(int r) const {
+    return first + static_cast<std::size_t>(r) * stride;
+  }
+  JIELONG_KERNEL_MEMBER const std::int8_t* values(int r) const {
+    return reinterpret_cast<const std::int8_t*>(at(r));
+  }
+  JIELONG_KERNEL_MEMBER const float* scales(int r) const {
+    return reinterpret_cast<const float*>(at(r) + layout.scales);
+  }
+  JIELONG_KERNEL_MEMBER const float* scaled_sums(int r) const {
+    return reinterpret_cast<const float*>(at(r) + layout.scaled_sums);
+  }
+  JIELONG_KERNEL_MEMBER const std::int32_t* minus_8_sums(int r) const {
+    return reinterpret_cast<const std::int32_t*>(at(r) + layout.minus_8_sums);
+  }
+  JIELONG_KERNEL_MEMBER const std::int32_t* minus_128_sums(int r) const {
+    return reinterpret_cast<const std::int32_t*>(at(r) + layout.minus_128_sums);
+  }
+  JIELONG_KERNEL_MEMBER const std::int16_t* sums16(int r) const {
+    return reinterpret_cast<const std::int16_t*>(at(r) + layout.sums16);
+  }
+  JIELONG_KERNEL_MEMBER const std::int16_t* sums32(int r) const {
+    return reinterpret_cast<const std::int16_t*>(at(r) + layout.sums32);
+  }
+};
+
+/// Writes the sums of 16 outputs, of which `outputs` exist.
+JIELONG_KERNEL void finish(float* y, Floats sum, std::int64_t outputs, bool accumulate) {
+  if (outputs >= 16) {
+    store(y, accumulate ? load(y) + sum : sum);
+  } else {
+    store_first(y, accumulate ? load_first(y, outputs) + sum : sum, outputs);
+  }
+}
+
+#include "tensor/kernels/matmul_convert.inl"
+#include "tensor/kernels/matmul_few.inl"
+#include "tensor/kernels/matmul_formats.inl"
+#include "tensor/kernels/matmul_plain.inl"
+
+template <typename Format>
+void multiply_quantized(const MatmulTask& task) {
+  multiply_few<Format>(task);
+}
+
+const MatmulKernels matmul_kernels = {
+    .multiply =
+        {
+            multiply_plain<PlainF32>,
+            multiply_plain<PlainF16>,
+            multiply_plain<PlainBF16>,
+            nullptr,  // f64
+            nullptr,  // i8
+            nullptr,  // i16
+            nullptr,  // i32
+            nullptr,  // i64
+            multiply_quantized<FormatQ4_0>,
+            multiply_quantized<FormatQ4_1>,
+            multiply_quantized<FormatQ5_0>,
+            multiply_quantized<FormatQ5_1>,
+            multiply_quantized<FormatQ8_0>,
+            multiply_quantized<FormatQ2_K>,
+            multiply_quantized<FormatQ3_K>,
+            multiply_quantized<FormatQ4_K>,
+            multiply_quantized<FormatQ5_K>,
+            multiply_quantized<FormatQ6_K>,
+            multiply_quantized<FormatIQ4_NL>,
+            multiply_quantized<FormatIQ4_XS>,
+        },
+    .convert = {convert_f32, convert_block32, convert_block256},
+    .biased = kBiased,
+};
