@@ -23,6 +23,7 @@ struct SequenceRows {
 struct Batch {
   std::vector<Token> tokens;             ///< (rows)
   std::vector<std::int64_t> positions;   ///< (rows)
+  std::vector<std::int32_t> segments;    ///< (rows) BERT's token types; empty: all 0
   std::vector<SequenceRows> sequences;
   std::vector<std::int64_t> output_rows; ///< rows whose result is wanted, ascending
 

@@ -53,7 +53,7 @@ class Pass {
   Arena& arena() const { return workspace_.arena(); }
 
   Tensor empty(std::int64_t rows, std::int64_t channels) const {
-    return {arena().floats(rows * channels), rows, channels};
+    return {arena().floats(rows * channels), rows, channels, channels};
   }
 
   /// Whether intermediate values must exist as tensors, because a tap wants to see them.

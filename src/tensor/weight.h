@@ -20,6 +20,7 @@ struct Weight {
   std::int64_t in = 0;
   std::span<const std::byte> stored;  ///< `out` rows of `in` values
   std::shared_ptr<const void> owner;  ///< keeps `stored` alive: a mapped file or a buffer
+  bool mapped = false;                ///< `stored` lies in a mapped file
   PackedMatrix packed;
 
   explicit operator bool() const { return out > 0; }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -9,13 +10,14 @@
 #include "tensor/ops/norm.h"
 #include "tensor/ops/rope.h"
 #include "tensor/pass.h"
+#include "tensor/weight.h"
 
 namespace jielong {
 
 /// One pass of a batch through a model: the pass and what depends on the rows' places.
 class ModelPass {
  public:
-  ModelPass(Pass& pass, const Batch& batch) : pass(pass), batch(batch) {}
+  ModelPass(Pass& of_rows, const Batch& rows) : pass(of_rows), batch(rows) {}
 
   Pass& pass;
   const Batch& batch;
@@ -26,7 +28,7 @@ class ModelPass {
  private:
   struct Entry {
     const Rope* rope;
-    RopeTable table;
+    std::unique_ptr<RopeTable> table;  ///< its address is handed out
   };
   std::vector<Entry> ropes_;
 };
@@ -57,17 +59,16 @@ class Layer {
 
 /// y = after(x + post(f(before(x)))), each norm where the architecture has it.
 struct Residual {
-  Norm before;                  ///< pre-norm; no gain: none
-  std::shared_ptr<Layer> layer; ///< shared_ptr: ALBERT repeats one layer
-  Norm post;                    ///< norm of the sublayer's output (Gemma)
-  Norm after;                   ///< norm of the sum (BERT)
-  bool has_before = false, has_post = false, has_after = false;
+  std::optional<Norm> before;    ///< norm of the sublayer's input
+  std::shared_ptr<Layer> layer;  ///< shared, because ALBERT repeats one layer
+  std::optional<Norm> post;      ///< norm of the sublayer's output (Gemma)
+  std::optional<Norm> after;     ///< norm of the sum (BERT)
 
   /// Updates x (rows, channels) in place.
   void apply(ModelPass& pass, const Tensor& x) const;
 };
 
-/// Packs a linear map's weight and gives the file's pages of it back.
-void prepare(struct Linear& linear, ThreadPool& pool);
+/// Packs a weight, unless it is packed already, and gives the file's pages of it back.
+void prepare(Weight& weight, ThreadPool& pool);
 
 }  // namespace jielong

@@ -24,4 +24,7 @@ struct Norm {
 /// norm(x), a new tensor.
 Tensor normalize(Pass& pass, const Norm& norm, const Tensor& x);
 
+/// x = norm(x).
+void normalize_in_place(Pass& pass, const Norm& norm, const Tensor& x);
+
 }  // namespace jielong

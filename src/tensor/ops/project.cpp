@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "tensor/ops/add.h"
+
 namespace jielong {
 namespace {
 
@@ -67,7 +69,7 @@ void add_bias(const Linear& linear, const Tensor& y, Range rows, Range panels) {
 void compute(const Projection& output, const RowBuffer& rows, Range panels, bool accumulate) {
   const Linear& linear = *output.linear;
   const Range all{0, output.y.rows};
-  multiply(linear.weight.packed, rows, output.y.data, output.y.channels, all, panels, accumulate);
+  multiply(linear.weight.packed, rows, output.y.data, output.y.stride, all, panels, accumulate);
   add_bias(linear, output.y, all, panels);
 }
 
@@ -178,9 +180,7 @@ void project_add(Pass& pass, const Tensor& x, const Linear& linear, const Tensor
   if (pass.observed() || linear.bias) {
     const ArenaScope scope(pass.arena());
     const Tensor y = project(pass, nullptr, x, linear);
-    pass.pool().for_range(y.size(), 16, [&](std::int64_t begin, std::int64_t end) {
-      vectors().add_scaled(1.0f, y.data + begin, sum.data + begin, end - begin);
-    });
+    add(pass, y, sum);
     return;
   }
   const Projection output{&linear, sum};

@@ -17,7 +17,7 @@ struct Linear {
   explicit operator bool() const { return static_cast<bool>(weight); }
 };
 
-/// One output of project(): y (rows, out) = x · Wᵀ + bias.
+/// One output of project(): y (rows, out) = x · Wᵀ + bias; y may be columns of a wider tensor.
 struct Projection {
   const Linear* linear = nullptr;
   Tensor y;

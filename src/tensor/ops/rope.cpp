@@ -102,15 +102,17 @@ Rope make_rope(RopePairs pairs, std::int64_t channels, float base, const RopeSca
 RopeTable rope_table(Pass& pass, const Rope& rope, std::span<const std::int64_t> positions) {
   const auto rows = static_cast<std::int64_t>(positions.size());
   const auto pairs = static_cast<std::int64_t>(rope.frequencies.size());
-  const RopeTable table{pass.empty(rows, pairs), pass.empty(rows, pairs)};
+  RopeTable table{pairs, std::vector<float>(static_cast<std::size_t>(rows * pairs)),
+                  std::vector<float>(static_cast<std::size_t>(rows * pairs))};
   pass.pool().for_range(rows, 8, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       for (std::int64_t j = 0; j < pairs; ++j) {
         // The angle is rounded to f32 as in the models' training code.
         const float angle = static_cast<float>(positions[static_cast<std::size_t>(i)]) *
                             rope.frequencies[static_cast<std::size_t>(j)];
-        table.cosine.row(i)[j] = std::cos(angle) * rope.magnitude;
-        table.sine.row(i)[j] = std::sin(angle) * rope.magnitude;
+        const auto at = static_cast<std::size_t>(i * pairs + j);
+        table.cosine[at] = std::cos(angle) * rope.magnitude;
+        table.sine[at] = std::sin(angle) * rope.magnitude;
       }
     }
   });
@@ -121,8 +123,8 @@ void rotate_row(const Rope& rope, const RopeTable& table, std::int64_t row, floa
                 std::int64_t heads, std::int64_t head_channels) {
   const auto& kernels = vectors();
   for (std::int64_t h = 0; h < heads; ++h) {
-    kernels.rotate(rope.pairs, table.cosine.row(row), table.sine.row(row), rope.channels / 2,
-                   x + h * head_channels);
+    kernels.rotate(rope.pairs, table.cosine.data() + row * table.pairs,
+                   table.sine.data() + row * table.pairs, table.pairs, x + h * head_channels);
   }
 }
 

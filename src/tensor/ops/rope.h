@@ -26,7 +26,8 @@ struct RopeScaling {
   float low_frequency_factor = 1, high_frequency_factor = 4;  ///< llama3
   float beta_fast = 32, beta_slow = 1;                        ///< yarn
   float attention_factor = 0;  ///< magnitude; 0: what the kind implies
-  std::vector<float> factors;  ///< one divisor a frequency: LongRoPE, or precomputed llama3
+  std::vector<float> factors;       ///< one divisor a frequency: LongRoPE, or precomputed llama3
+  std::vector<float> long_factors;  ///< LongRoPE beyond the original context
 };
 
 /// Throws Error(bad_input) when the scaling's numbers make no sense.
@@ -34,7 +35,8 @@ Rope make_rope(RopePairs pairs, std::int64_t channels, float base, const RopeSca
 
 /// Cosines and sines for the rows of one pass.
 struct RopeTable {
-  Tensor cosine, sine;  ///< (rows, rope.channels / 2)
+  std::int64_t pairs = 0;
+  std::vector<float> cosine, sine;  ///< (rows, pairs)
 };
 RopeTable rope_table(Pass& pass, const Rope& rope, std::span<const std::int64_t> positions);
 

@@ -1,0 +1,9 @@
+#pragma once
+
+#include "model/family.h"
+
+namespace jielong {
+
+extern const Family kLlama, kQwen2, kQwen3, kQwen3Moe, kGemma2, kGemma3, kGpt2, kPhi3, kBert;
+
+}  // namespace jielong

@@ -1,0 +1,206 @@
+#include "model/model_runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace jielong {
+namespace {
+
+std::vector<KvLayout> layouts_of(const Model& model, KvType type) {
+  std::vector<KvLayout> layouts;
+  for (const Attention* attention : model.stack().attentions) {
+    layouts.push_back(attention->shape);
+    layouts.back().type = type;
+  }
+  return layouts;
+}
+
+RunnerOptions completed(const Model& model, RunnerOptions options) {
+  if (options.context_length == 0) options.context_length = model.context_length();
+  if (options.context_length < 0 || options.context_length > model.context_length()) {
+    throw bad_input(fmt::format("a context of {} tokens was asked for, but the model was loaded "
+                                "for {}",
+                                options.context_length, model.context_length()),
+                    "context", "ask for a shorter context, or load the model for a longer one");
+  }
+  if (options.max_chains < 1) throw bad_input("must be at least 1", "number of chains");
+  if (options.batch_rows < 1) throw bad_input("must be at least 1", "batch size");
+  return options;
+}
+
+std::size_t cache_bytes(const Model& model, const RunnerOptions& options) {
+  std::size_t block = 0;
+  for (const KvLayout& layout : layouts_of(model, options.kv_type)) {
+    block += layout.page_bytes() + 64;
+  }
+  const auto blocks = static_cast<std::size_t>(
+      (options.context_length + KvLayout::kPositions - 1) / KvLayout::kPositions);
+  return block * blocks * static_cast<std::size_t>(options.max_chains);
+}
+
+}  // namespace
+
+ModelRunner::ModelRunner(std::shared_ptr<const Model> model, ThreadPool& pool,
+                         const RunnerOptions& options)
+    : model_(std::move(model)),
+      options_(completed(*model_, options)),
+      cache_(layouts_of(*model_, options_.kv_type), cache_bytes(*model_, options_)),
+      workspace_(pool) {}
+
+KvSequence& ModelRunner::sequence(SequenceId id) {
+  return const_cast<KvSequence&>(std::as_const(*this).sequence(id));
+}
+
+const KvSequence& ModelRunner::sequence(SequenceId id) const {
+  if (id < 0 || static_cast<std::size_t>(id) >= sequences_.size() ||
+      sequences_[static_cast<std::size_t>(id)] == nullptr) {
+    throw bad_input(fmt::format("there is no open chain {}", id), "chain");
+  }
+  return *sequences_[static_cast<std::size_t>(id)];
+}
+
+SequenceId ModelRunner::open() {
+  const auto free = std::find(sequences_.begin(), sequences_.end(), nullptr);
+  const auto id = static_cast<SequenceId>(free - sequences_.begin());
+  if (free == sequences_.end()) sequences_.emplace_back();
+  sequences_[static_cast<std::size_t>(id)] = std::make_unique<KvSequence>(cache_);
+  return id;
+}
+
+SequenceId ModelRunner::fork(SequenceId from, std::int64_t length) {
+  auto copy = std::make_unique<KvSequence>(sequence(from).fork(length));
+  const SequenceId id = open();
+  sequences_[static_cast<std::size_t>(id)] = std::move(copy);
+  return id;
+}
+
+void ModelRunner::truncate(SequenceId id, std::int64_t length) { sequence(id).truncate(length); }
+
+void ModelRunner::close(SequenceId id) {
+  sequence(id);
+  sequences_[static_cast<std::size_t>(id)] = nullptr;
+}
+
+std::int64_t ModelRunner::length(SequenceId id) const { return sequence(id).length(); }
+
+void ModelRunner::check(std::span<const Slice> slices) const {
+  if (!model_->generates()) {
+    throw Error(ErrorKind::unsupported, "this model is an encoder and cannot continue a text",
+                model_->path().string(), "use it for embeddings");
+  }
+  std::vector<SequenceId> seen;
+  std::size_t blocks = 0;
+  for (const Slice& slice : slices) {
+    const KvSequence& chain = sequence(slice.sequence);
+    if (std::find(seen.begin(), seen.end(), slice.sequence) != seen.end()) {
+      throw bad_input(fmt::format("chain {} occurs twice in one call", slice.sequence), "chain");
+    }
+    seen.push_back(slice.sequence);
+    if (slice.tokens.empty()) throw bad_input("there are no tokens to add", "chain");
+    for (const Token token : slice.tokens) {
+      if (token < 0 || token >= vocabulary()) {
+        throw bad_input(fmt::format("token {} is not in the vocabulary of {}", token,
+                                    vocabulary()),
+                        "chain");
+      }
+    }
+    const auto count = static_cast<std::int64_t>(slice.tokens.size());
+    if (chain.length() + count > options_.context_length) {
+      throw Error(ErrorKind::limit,
+                  fmt::format("{} tokens and {} more do not fit into the context of {}",
+                              chain.length(), count, options_.context_length),
+                  "context", "shorten the text or ask for a longer context");
+    }
+    blocks += chain.blocks_to_append(count);
+  }
+  if (blocks > cache_.available_blocks()) {
+    throw Error(ErrorKind::limit, "the key/value cache has no room for these tokens", "context",
+                "close other chains, or allow more chains or a smaller cache type");
+  }
+}
+
+void ModelRunner::run(Batch& batch, std::vector<float>& logits) {
+  if (batch.rows() == 0) return;
+  const ArenaScope scope(workspace_.arena());
+  Pass pass = make_pass();
+  ModelPass model_pass(pass, batch);
+  if (batch.output_rows.empty()) {
+    // Only the cache is wanted: the stack runs, the head has no rows to work on.
+    model_->stack().hidden(model_pass);
+  } else {
+    const Tensor scores = model_->stack().logits(model_pass);
+    logits.insert(logits.end(), scores.data, scores.data + scores.rows * scores.channels);
+  }
+  batch = Batch{};
+}
+
+Logits ModelRunner::evaluate(std::span<const Slice> slices) {
+  check(slices);
+  std::vector<std::int64_t> before;
+  for (const Slice& slice : slices) before.push_back(sequence(slice.sequence).length());
+  logits_.clear();
+  try {
+    Batch batch;
+    for (const Slice& slice : slices) {
+      KvSequence& chain = sequence(slice.sequence);
+      std::span<const Token> rest = slice.tokens;
+      while (!rest.empty()) {
+        if (batch.rows() == options_.batch_rows) run(batch, logits_);
+        const std::int64_t room = options_.batch_rows - batch.rows();
+        const auto part =
+            rest.first(std::min(rest.size(), static_cast<std::size_t>(room)));
+        rest = rest.subspan(part.size());
+        const std::int64_t first_row = batch.rows(), first_position = chain.length();
+        const auto count = static_cast<std::int64_t>(part.size());
+        chain.append(count);
+        batch.sequences.push_back({first_row, count, first_position, &chain});
+        for (std::int64_t i = 0; i < count; ++i) {
+          batch.tokens.push_back(part[static_cast<std::size_t>(i)]);
+          batch.positions.push_back(first_position + i);
+          const bool last = rest.empty() && i + 1 == count;
+          if (slice.all_logits || last) batch.output_rows.push_back(first_row + i);
+        }
+      }
+    }
+    run(batch, logits_);
+  } catch (...) {
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      sequence(slices[i].sequence).truncate(before[i]);
+    }
+    throw;
+  }
+  return {logits_.data(), static_cast<std::int64_t>(logits_.size()) / vocabulary(), vocabulary()};
+}
+
+Tensor ModelRunner::hidden_states(std::span<const Token> tokens,
+                                  std::span<const std::int32_t> segments) {
+  const auto rows = static_cast<std::int64_t>(tokens.size());
+  if (rows == 0) throw bad_input("there are no tokens", "text");
+  if (rows > options_.context_length) {
+    throw Error(ErrorKind::limit,
+                fmt::format("{} tokens do not fit into the context of {}", rows,
+                            options_.context_length),
+                "context", "shorten the text");
+  }
+  if (!segments.empty() && segments.size() != tokens.size()) {
+    throw bad_input(fmt::format("{} segments for {} tokens", segments.size(), tokens.size()),
+                    "text");
+  }
+  Batch batch;
+  batch.tokens.assign(tokens.begin(), tokens.end());
+  batch.segments.assign(segments.begin(), segments.end());
+  batch.sequences.push_back({0, rows, 0, nullptr});
+  for (std::int64_t i = 0; i < rows; ++i) {
+    batch.positions.push_back(i);
+    batch.output_rows.push_back(i);
+  }
+  workspace_.arena().release({});
+  Pass pass = make_pass();
+  ModelPass model_pass(pass, batch);
+  return model_->stack().hidden(model_pass);
+}
+
+}  // namespace jielong
