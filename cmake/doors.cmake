@@ -5,6 +5,11 @@ if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/src/cli/main.cpp)
   set_target_properties(jielong_program PROPERTIES OUTPUT_NAME jielong)
   target_link_libraries(jielong_program PRIVATE jielong_cli)
   target_link_options(jielong_program PRIVATE -Wl,--as-needed)
+  if(TARGET test_cli)
+    # The command line is tested from outside.
+    add_dependencies(test_cli jielong_program)
+    target_compile_definitions(test_cli PRIVATE JIELONG_PROGRAM="$<TARGET_FILE:jielong_program>")
+  endif()
 endif()
 
 get_target_property(kind jielong_facade TYPE)
