@@ -112,13 +112,11 @@ class BeamSearch {
       const double normalizer = log_sum_exp(row);
       select_largest(row, wanted, best);
       for (const Candidate& c : best) {
-        all.push_back(
-            {i, c.token, beams_[i].logprob + static_cast<double>(c.logit) - normalizer});
+        all.push_back({i, c.token, beams_[i].logprob + static_cast<double>(c.logit) - normalizer});
       }
     }
-    std::stable_sort(all.begin(), all.end(), [](const Extension& a, const Extension& b) {
-      return a.logprob > b.logprob;
-    });
+    std::stable_sort(all.begin(), all.end(),
+                     [](const Extension& a, const Extension& b) { return a.logprob > b.logprob; });
     if (static_cast<std::int64_t>(all.size()) > wanted) {
       all.resize(static_cast<std::size_t>(wanted));
     }
@@ -170,7 +168,7 @@ class BeamSearch {
   Runner& runner_;
   const BeamOptions& options_;
   std::vector<Beam> beams_;
-  std::vector<SequenceId> forked_;  // forks not yet among beams_, in case one throws
+  std::vector<SequenceId> forked_;    // forks not yet among beams_, in case one throws
   std::vector<BeamResult> finished_;  // by falling score, at most `beams`
 };
 

@@ -111,12 +111,12 @@ void Chain::begin(std::span<const Token> prompt, CachedPrefix cache) {
   samplers_.start(prompt);
   if (prompt_tokens_ > context) {
     if (!options_->context_shift) {
-      throw Error(ErrorKind::limit,
-                  fmt::format("the prompt has {} tokens, the context holds {}", prompt_tokens_,
-                              context),
-                  "prompt",
-                  "shorten it, raise the context length, or ask for context shift, which "
-                  "drops its middle");
+      throw Error(
+          ErrorKind::limit,
+          fmt::format("the prompt has {} tokens, the context holds {}", prompt_tokens_, context),
+          "prompt",
+          "shorten it, raise the context length, or ask for context shift, which "
+          "drops its middle");
     }
     const std::int64_t keep = std::clamp<std::int64_t>(options_->shift_keep, 0, context - 1);
     const std::int64_t tail = std::max<std::int64_t>((context - keep) / 2, 1);
@@ -220,11 +220,12 @@ std::size_t Chain::verify(const Logits& logits, std::int64_t row, const OnToken&
   return draft_.tokens.size();
 }
 
-DiceTrace* Chain::trace() { return options_->trace_top > 0 ? &trace_ : nullptr; }
+DiceTrace* Chain::trace() {
+  return options_->trace_top > 0 ? &trace_ : nullptr;
+}
 
 bool Chain::is_end(Token token) const {
-  return !options_->ignore_end &&
-         std::binary_search(end_tokens_.begin(), end_tokens_.end(), token);
+  return !options_->ignore_end && std::binary_search(end_tokens_.begin(), end_tokens_.end(), token);
 }
 
 FinishReason Chain::reason_to_finish(Token token) const {
@@ -277,7 +278,8 @@ void Chain::report_logprobs(Token token, std::span<const float> row, TokenEvent&
   std::vector<Candidate> best;
   select_largest(row, options_->logprobs, best);
   std::vector<TokenLogprob>& top = result_.top_logprobs.emplace_back();
-  for (const Candidate& candidate : best) top.push_back({candidate.token, logprob(candidate.logit)});
+  for (const Candidate& candidate : best)
+    top.push_back({candidate.token, logprob(candidate.logit)});
   event.top_logprobs = top;
 }
 

@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::int64_t kFirstGuess = 128;
 
-bool by_token(const Candidate& a, const Candidate& b) { return a.token < b.token; }
+bool by_token(const Candidate& a, const Candidate& b) {
+  return a.token < b.token;
+}
 
 [[noreturn]] void throw_empty() {
   throw bad_input("no token is left to choose from", "sampling",
@@ -285,8 +287,8 @@ std::vector<TokenProbability> Distribution::probabilities() const {
   if (dense_) {
     for (std::size_t i = 0; i < logits_.size(); ++i) {
       if (logits_[i] == kExcluded) continue;
-      result.push_back({static_cast<Token>(i),
-                        std::exp(static_cast<double>(logits_[i]) - normalizer)});
+      result.push_back(
+          {static_cast<Token>(i), std::exp(static_cast<double>(logits_[i]) - normalizer)});
     }
     return result;
   }

@@ -86,9 +86,9 @@ using OnToken = std::function<bool(const TokenEvent&)>;
 
 /// A continuation, as far as it has come.
 struct ChainResult {
-  std::vector<Token> tokens;  ///< appended tokens, the END token included
-  std::string text;           ///< without END token and stop text
-  std::vector<double> logprobs;                        ///< one a token, when asked for
+  std::vector<Token> tokens;                            ///< appended tokens, the END token included
+  std::string text;                                     ///< without END token and stop text
+  std::vector<double> logprobs;                         ///< one a token, when asked for
   std::vector<std::vector<TokenLogprob>> top_logprobs;  ///< one list a token, when asked for
   FinishReason finish = FinishReason::none;
   std::string stopped_by;  ///< the stop text found

@@ -31,8 +31,9 @@ class LookupDrafter final : public Drafter {
     Draft draft;
     if (best_end < 0) return draft;
     const std::int64_t count = std::min(most, size - best_end);
-    const auto followed = history.subspan(static_cast<std::size_t>(best_end),
-                                          static_cast<std::size_t>(std::max<std::int64_t>(count, 0)));
+    const auto followed =
+        history.subspan(static_cast<std::size_t>(best_end),
+                        static_cast<std::size_t>(std::max<std::int64_t>(count, 0)));
     draft.tokens.assign(followed.begin(), followed.end());
     return draft;
   }

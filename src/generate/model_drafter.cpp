@@ -33,8 +33,7 @@ class ModelDrafter final : public Drafter {
       const double best = std::exp(static_cast<double>(largest_of(row)) - log_sum_exp(row));
       if (!(best >= options_.min_probability)) break;
       const Distribution& distribution = dice.shape(row);
-      const TokenProbability chosen =
-          options_.greedy ? distribution.top(1).front() : dice.roll();
+      const TokenProbability chosen = options_.greedy ? distribution.top(1).front() : dice.roll();
       if (!options_.greedy) draft.proposals.push_back(distribution.probabilities());
       draft.tokens.push_back(chosen.token);
       dice.accept(chosen);
@@ -85,9 +84,10 @@ class ModelDrafter final : public Drafter {
 std::unique_ptr<Drafter> make_model_drafter(Runner& model, std::int64_t vocabulary,
                                             const ModelDrafterOptions& options) {
   if (model.vocabulary() != vocabulary) {
-    throw bad_input(fmt::format("the draft model has a vocabulary of {} tokens, the model one of {}",
-                                model.vocabulary(), vocabulary),
-                    "draft model", "use a smaller model of the same family");
+    throw bad_input(
+        fmt::format("the draft model has a vocabulary of {} tokens, the model one of {}",
+                    model.vocabulary(), vocabulary),
+        "draft model", "use a smaller model of the same family");
   }
   return std::make_unique<ModelDrafter>(model, options);
 }

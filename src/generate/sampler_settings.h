@@ -53,9 +53,9 @@ struct SamplerSettings {
   std::int64_t dry_window = -1;         ///< tokens looked at; −1: all
   std::vector<std::string> dry_breakers{"\n", ":", "\"", "*"};
 
-  double repeat_penalty = 1;     ///< divides positive, multiplies negative logits; 1: off
-  double frequency_penalty = 0;  ///< subtracted for each occurrence; 0: off
-  double presence_penalty = 0;   ///< subtracted once; 0: off
+  double repeat_penalty = 1;         ///< divides positive, multiplies negative logits; 1: off
+  double frequency_penalty = 0;      ///< subtracted for each occurrence; 0: off
+  double presence_penalty = 0;       ///< subtracted once; 0: off
   std::int64_t penalty_window = 64;  ///< tokens looked at, prompt included; −1: all
 
   /// Added to the logit of a token; −∞ forbids it.

@@ -90,12 +90,11 @@ TEST(Chain, StopTextAcrossTokenBorders) {
   GenerateOptions options = greedy(20);
   options.stop = {"xyz", "cde"};
   std::vector<std::string> texts;
-  const auto result = generate(runner, &letters, std::vector<Token>{0}, options, 1,
-                               [&](const TokenEvent& event) {
-                                 texts.emplace_back(event.text);
-                                 return true;
-                               })
-                          .chains[0];
+  const auto result =
+      generate(runner, &letters, std::vector<Token>{0}, options, 1, [&](const TokenEvent& event) {
+        texts.emplace_back(event.text);
+        return true;
+      }).chains[0];
   EXPECT_EQ(result.text, "ab");
   EXPECT_EQ(result.stopped_by, "cde");
   EXPECT_EQ(result.finish, FinishReason::stop_string);
@@ -109,12 +108,11 @@ TEST(Chain, HeldBackTextComesOutAtTheEnd) {
   GenerateOptions options = greedy(3);
   options.stop = {"cdx"};
   std::string text;
-  const auto result = generate(runner, &letters, std::vector<Token>{0}, options, 1,
-                               [&](const TokenEvent& event) {
-                                 text += event.text;
-                                 return true;
-                               })
-                          .chains[0];
+  const auto result =
+      generate(runner, &letters, std::vector<Token>{0}, options, 1, [&](const TokenEvent& event) {
+        text += event.text;
+        return true;
+      }).chains[0];
   EXPECT_EQ(text, "abc");
   EXPECT_EQ(result.text, "abc");
 }
@@ -245,12 +243,11 @@ TEST(Chain, ACallbackCanCancel) {
   GenerateOptions options = greedy(20);
   options.stop = {"ccx"};
   std::string text;
-  const auto result = generate(runner, &letters, std::vector<Token>{0}, options, 1,
-                               [&](const TokenEvent& event) {
-                                 text += event.text;
-                                 return event.token != 2;
-                               })
-                          .chains[0];
+  const auto result =
+      generate(runner, &letters, std::vector<Token>{0}, options, 1, [&](const TokenEvent& event) {
+        text += event.text;
+        return event.token != 2;
+      }).chains[0];
   EXPECT_EQ(result.finish, FinishReason::cancelled);
   EXPECT_THAT(result.tokens, ElementsAre(0, 1, 2));
   EXPECT_EQ(text, "abc");
@@ -277,15 +274,13 @@ TEST(Chain, LogprobsAreTheModelsOwn) {
   options.logprobs = 3;
   options.trace_top = 5;
   std::int64_t traced = 0;
-  const auto result = generate(runner, nullptr, kPrompt, options, 1,
-                               [&](const TokenEvent& event) {
-                                 traced += event.trace != nullptr;
-                                 EXPECT_EQ(event.trace->steps.front().survivors, 16);
-                                 EXPECT_EQ(event.trace->chosen.token, event.token);
-                                 EXPECT_EQ(event.top_logprobs.size(), 3U);
-                                 return true;
-                               })
-                          .chains[0];
+  const auto result = generate(runner, nullptr, kPrompt, options, 1, [&](const TokenEvent& event) {
+                        traced += event.trace != nullptr;
+                        EXPECT_EQ(event.trace->steps.front().survivors, 16);
+                        EXPECT_EQ(event.trace->chosen.token, event.token);
+                        EXPECT_EQ(event.top_logprobs.size(), 3U);
+                        return true;
+                      }).chains[0];
   EXPECT_EQ(traced, 4);
   ASSERT_EQ(result.logprobs.size(), 4U);
   Distribution d;

@@ -215,8 +215,7 @@ TEST(Samplers, DryPenalizesContinuedRepeats) {
   // A repeat of 1 is shorter than allowed.
   EXPECT_NEAR(dry_penalty(dry(), {0, 1, 2, 3, 2}, 3), 0, 1e-6);
   // The longest of several repeats counts.
-  EXPECT_NEAR(dry_penalty(dry(), {1, 2, 3, 0, 1, 2, 3, 0, 1, 2}, 3), 0.8 * std::pow(1.75, 4),
-              1e-6);
+  EXPECT_NEAR(dry_penalty(dry(), {1, 2, 3, 0, 1, 2, 3, 0, 1, 2}, 3), 0.8 * std::pow(1.75, 4), 1e-6);
 }
 
 TEST(Samplers, DryStopsAtBreakers) {

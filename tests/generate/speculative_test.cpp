@@ -25,7 +25,9 @@ GenerateOptions options_for(double temperature, std::uint64_t seed, std::int64_t
 }
 
 /// A chain with few states, which repeats itself: look-up finds something.
-FakeRunner small_model(std::uint64_t seed = 1) { return FakeRunner(6, 512, seed, 2, 1); }
+FakeRunner small_model(std::uint64_t seed = 1) {
+  return FakeRunner(6, 512, seed, 2, 1);
+}
 
 TEST(Speculation, LookupFindsTheLatestLongestMatch) {
   SamplerChain chain(SamplerSettings{}, Rng(1));
@@ -195,8 +197,8 @@ TEST(Speculation, TheTestSeesABiasedDistribution) {
 
 TEST(Speculation, JudgeIsExactForEveryPair) {
   Distribution target;
-  target.assign(std::vector<float>{std::log(0.5F), std::log(0.3F), std::log(0.2F),
-                                   Distribution::kExcluded});
+  target.assign(
+      std::vector<float>{std::log(0.5F), std::log(0.3F), std::log(0.2F), Distribution::kExcluded});
   const std::vector<TokenProbability> proposal{{0, 0.2}, {2, 0.5}, {3, 0.3}};
   Rng rng(9);
   std::vector<double> counts(4, 0);

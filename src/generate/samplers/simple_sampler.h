@@ -22,9 +22,7 @@ class SimpleSampler final : public Sampler {
   void apply(Distribution& distribution, const SamplerContext& context) override {
     body_(distribution, context);
   }
-  std::unique_ptr<Sampler> clone() const override {
-    return std::make_unique<SimpleSampler>(*this);
-  }
+  std::unique_ptr<Sampler> clone() const override { return std::make_unique<SimpleSampler>(*this); }
 
  private:
   std::string_view name_;
@@ -34,8 +32,7 @@ class SimpleSampler final : public Sampler {
 
 template <typename Body>
 std::unique_ptr<Sampler> make_simple_sampler(SamplerKind kind, std::string description, Body body) {
-  return std::make_unique<SimpleSampler<Body>>(name(kind), std::move(description),
-                                               std::move(body));
+  return std::make_unique<SimpleSampler<Body>>(name(kind), std::move(description), std::move(body));
 }
 
 }  // namespace jielong

@@ -40,8 +40,7 @@ std::unique_ptr<Sampler> make_temperature(const SamplerSettings& settings) {
                                                                     const SamplerContext&) {
         const std::int64_t survivors = distribution.survivors();
         if (survivors < 2) return;
-        const double relative =
-            distribution.entropy() / std::log(static_cast<double>(survivors));
+        const double relative = distribution.entropy() / std::log(static_cast<double>(survivors));
         heat(distribution, low + (high - low) * std::pow(std::clamp(relative, 0.0, 1.0), exponent));
       });
 }
