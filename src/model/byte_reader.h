@@ -33,9 +33,9 @@ class ByteReader {
 
   std::span<const std::byte> take(std::uint64_t count, std::string_view what) {
     if (count > remaining()) {
-      throw bad_input(fmt::format("ends inside {}: {} bytes are needed, {} are left", what, count,
-                                  remaining()),
-                      place(), "the file is cut off or damaged; get it again");
+      throw bad_input(
+          fmt::format("ends inside {}: {} bytes are needed, {} are left", what, count, remaining()),
+          place(), "the file is cut off or damaged; get it again");
     }
     const auto part = bytes_.subspan(at_, count);
     at_ += count;

@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "base/error.h"
-#include "base/utf8.h"
+#include "base/quote.h"
 #include "model/byte_reader.h"
 #include "model/gguf_types.h"
 
@@ -20,12 +20,10 @@ static_assert(std::endian::native == std::endian::little);
 
 namespace {
 
-constexpr std::uint64_t kMaxKeyBytes = 65535;      // the specification's limit
+constexpr std::uint64_t kMaxKeyBytes = 65535;        // the specification's limit
 constexpr std::uint64_t kMaxTensorNameBytes = 1024;  // the specification's is 64
 constexpr std::uint64_t kMaxAlignment = 1 << 20;
 constexpr std::string_view kGetAgain = "the file is damaged or was made wrongly; get it again";
-
-std::string quote(std::string_view name) { return fmt::format("\"{}\"", sanitize_utf8(name)); }
 
 void check_magic_and_size(ByteReader& reader, const std::string& where) {
   if (reader.remaining() < 4) {
@@ -59,17 +57,22 @@ std::uint64_t stored_bytes(MetaType type) {
   switch (type) {
     case MetaType::u8:
     case MetaType::i8:
-    case MetaType::boolean: return 1;
+    case MetaType::boolean:
+      return 1;
     case MetaType::u16:
-    case MetaType::i16: return 2;
+    case MetaType::i16:
+      return 2;
     case MetaType::u32:
     case MetaType::i32:
-    case MetaType::f32: return 4;
+    case MetaType::f32:
+      return 4;
     case MetaType::u64:
     case MetaType::i64:
-    case MetaType::f64: return 8;
+    case MetaType::f64:
+      return 8;
     case MetaType::string:
-    case MetaType::array: break;
+    case MetaType::array:
+      break;
   }
   return 0;
 }
@@ -99,11 +102,11 @@ MetaValue read_value(ByteReader& reader) {
   const std::string place = reader.place();
   const std::string_view key = reader.string("the length and text of a metadata key");
   if (key.empty() || key.size() > kMaxKeyBytes) {
-    throw bad_input(fmt::format("a metadata key has {} bytes, not 1 to {}", key.size(),
-                                kMaxKeyBytes),
-                    place, std::string(kGetAgain));
+    throw bad_input(
+        fmt::format("a metadata key has {} bytes, not 1 to {}", key.size(), kMaxKeyBytes), place,
+        std::string(kGetAgain));
   }
-  const std::string what = fmt::format("the value of metadata key {}", quote(key));
+  const std::string what = fmt::format("the value of metadata key {}", in_quotes(key));
   MetaType type = read_meta_type(reader, "the type of " + what);
   const bool array = type == MetaType::array;
   std::uint64_t count = 1;
@@ -170,10 +173,10 @@ DType read_dtype(ByteReader& reader, const std::string& what, const std::string&
                     place, std::string(kGetAgain));
   }
   if (!type->dtype) {
-    throw Error(ErrorKind::unsupported,
-                fmt::format("{} has element type {}, which Jielong does not read", what,
-                            type->name),
-                place, "get the model in another quantization, for instance Q4_K_M");
+    throw Error(
+        ErrorKind::unsupported,
+        fmt::format("{} has element type {}, which Jielong does not read", what, type->name), place,
+        "get the model in another quantization, for instance Q4_K_M");
   }
   return *type->dtype;
 }
@@ -183,17 +186,17 @@ TensorEntry read_tensor(ByteReader& reader, std::uint64_t alignment) {
   entry.place = reader.place();
   const std::string_view name = reader.string("the length and text of a tensor's name");
   if (name.empty() || name.size() > kMaxTensorNameBytes) {
-    throw bad_input(fmt::format("a tensor's name has {} bytes, not 1 to {}", name.size(),
-                                kMaxTensorNameBytes),
-                    entry.place, std::string(kGetAgain));
+    throw bad_input(
+        fmt::format("a tensor's name has {} bytes, not 1 to {}", name.size(), kMaxTensorNameBytes),
+        entry.place, std::string(kGetAgain));
   }
   entry.tensor.name = name;
-  const std::string what = fmt::format("tensor {}", quote(name));
+  const std::string what = fmt::format("tensor {}", in_quotes(name));
   const auto dimensions = reader.number<std::uint32_t>("the number of dimensions of " + what);
   if (dimensions > kGgufMaxDimensions) {
-    throw bad_input(fmt::format("{} has {} dimensions, more than {}", what, dimensions,
-                                kGgufMaxDimensions),
-                    entry.place, std::string(kGetAgain));
+    throw bad_input(
+        fmt::format("{} has {} dimensions, more than {}", what, dimensions, kGgufMaxDimensions),
+        entry.place, std::string(kGetAgain));
   }
   entry.tensor.shape = read_shape(reader, dimensions, what, entry.place);
   entry.tensor.dtype = read_dtype(reader, what, entry.place);
@@ -225,7 +228,7 @@ void place_tensors(std::vector<TensorEntry>& entries, std::span<const std::byte>
     if (entry.offset > data.size() || entry.bytes > data.size() - entry.offset) {
       throw bad_input(
           fmt::format("tensor {} needs {} bytes at offset {} of the data, which are {} bytes",
-                      quote(entry.tensor.name), entry.bytes, entry.offset, data.size()),
+                      in_quotes(entry.tensor.name), entry.bytes, entry.offset, data.size()),
           entry.place, "the file is cut off or damaged; get it again");
     }
     entry.tensor.data = data.subspan(entry.offset, entry.bytes);
@@ -236,8 +239,8 @@ void place_tensors(std::vector<TensorEntry>& entries, std::span<const std::byte>
             [](const auto* a, const auto* b) { return a->offset < b->offset; });
   for (std::size_t i = 1; i < order.size(); ++i) {
     if (order[i]->offset < order[i - 1]->offset + order[i - 1]->bytes) {
-      throw bad_input(fmt::format("tensors {} and {} overlap", quote(order[i - 1]->tensor.name),
-                                  quote(order[i]->tensor.name)),
+      throw bad_input(fmt::format("tensors {} and {} overlap", in_quotes(order[i - 1]->tensor.name),
+                                  in_quotes(order[i]->tensor.name)),
                       order[i]->place, std::string(kGetAgain));
     }
   }
@@ -249,17 +252,16 @@ fs::path part_path(const fs::path& path, int number, int count) {
   const std::string tail = fmt::format("-of-{:05}.gguf", count);
   const std::size_t tail_bytes = tail.size() + 6;
   if (filename.size() < tail_bytes || !filename.ends_with(tail)) {
-    throw bad_input(fmt::format("is one of {} parts, but its name does not end in -NNNNN{}", count,
-                                tail),
-                    path.string(), "give all parts the names they were published under");
+    throw bad_input(
+        fmt::format("is one of {} parts, but its name does not end in -NNNNN{}", count, tail),
+        path.string(), "give all parts the names they were published under");
   }
   return path.parent_path() /
          fmt::format("{}-{:05}{}", filename.substr(0, filename.size() - tail_bytes), number, tail);
 }
 
 void check_part(const Metadata& metadata, const fs::path& path, int number, int count) {
-  if (metadata.get_or("split.no", 0) != number - 1 ||
-      metadata.get_or("split.count", 1) != count) {
+  if (metadata.get_or("split.no", 0) != number - 1 || metadata.get_or("split.count", 1) != count) {
     throw bad_input(fmt::format("is not part {} of {} as its name says", number, count),
                     path.string(), "get all parts of the model again");
   }
@@ -287,9 +289,9 @@ GgufFile::GgufFile(const fs::path& path) : TensorFile(path) {
   const auto expected = metadata_.get_or<std::int64_t>("split.tensors.count", -1);
   const auto found = static_cast<std::int64_t>(tensors().size());
   if (expected >= 0 && expected != found) {
-    throw bad_input(fmt::format("the parts hold {} tensors where {} are announced", found,
-                                expected),
-                    path.string(), "get all parts of the model again");
+    throw bad_input(
+        fmt::format("the parts hold {} tensors where {} are announced", found, expected),
+        path.string(), "get all parts of the model again");
   }
 }
 

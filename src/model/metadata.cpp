@@ -2,21 +2,22 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <type_traits>
 
 #include "base/error.h"
+#include "base/quote.h"
 #include "base/utf8.h"
 
 namespace jielong {
 namespace {
 
 std::string place(const MetaValue& value) {
-  return fmt::format("metadata key \"{}\"", sanitize_utf8(value.key()));
+  return fmt::format("metadata key {}", in_quotes(value.key()));
 }
 
 std::string describe(const MetaValue& value) {
@@ -40,19 +41,42 @@ template <typename Visit>
 bool visit_number(const MetaValue& value, std::uint64_t index, const Visit& visit) {
   const auto bytes = value.bytes();
   switch (value.type()) {
-    case MetaType::u8: visit(load<std::uint8_t>(bytes, index)); return true;
-    case MetaType::i8: visit(load<std::int8_t>(bytes, index)); return true;
-    case MetaType::u16: visit(load<std::uint16_t>(bytes, index)); return true;
-    case MetaType::i16: visit(load<std::int16_t>(bytes, index)); return true;
-    case MetaType::u32: visit(load<std::uint32_t>(bytes, index)); return true;
-    case MetaType::i32: visit(load<std::int32_t>(bytes, index)); return true;
-    case MetaType::u64: visit(load<std::uint64_t>(bytes, index)); return true;
-    case MetaType::i64: visit(load<std::int64_t>(bytes, index)); return true;
-    case MetaType::f32: visit(load<float>(bytes, index)); return true;
-    case MetaType::f64: visit(load<double>(bytes, index)); return true;
-    case MetaType::boolean: visit(load<std::uint8_t>(bytes, index) != 0); return true;
+    case MetaType::u8:
+      visit(load<std::uint8_t>(bytes, index));
+      return true;
+    case MetaType::i8:
+      visit(load<std::int8_t>(bytes, index));
+      return true;
+    case MetaType::u16:
+      visit(load<std::uint16_t>(bytes, index));
+      return true;
+    case MetaType::i16:
+      visit(load<std::int16_t>(bytes, index));
+      return true;
+    case MetaType::u32:
+      visit(load<std::uint32_t>(bytes, index));
+      return true;
+    case MetaType::i32:
+      visit(load<std::int32_t>(bytes, index));
+      return true;
+    case MetaType::u64:
+      visit(load<std::uint64_t>(bytes, index));
+      return true;
+    case MetaType::i64:
+      visit(load<std::int64_t>(bytes, index));
+      return true;
+    case MetaType::f32:
+      visit(load<float>(bytes, index));
+      return true;
+    case MetaType::f64:
+      visit(load<double>(bytes, index));
+      return true;
+    case MetaType::boolean:
+      visit(load<std::uint8_t>(bytes, index) != 0);
+      return true;
     case MetaType::string:
-    case MetaType::array: break;
+    case MetaType::array:
+      break;
   }
   return false;
 }
@@ -84,10 +108,10 @@ Number number_at(const MetaValue& value, std::uint64_t index) {
       throw_type(value, wanted_name<Number>());
     } else {
       if (!std::in_range<Number>(stored)) {
-        throw bad_input(fmt::format("is {}, outside {}…{}", stored,
-                                    std::numeric_limits<Number>::min(),
-                                    std::numeric_limits<Number>::max()),
-                        place(value));
+        throw bad_input(
+            fmt::format("is {}, outside {}…{}", stored, std::numeric_limits<Number>::min(),
+                        std::numeric_limits<Number>::max()),
+            place(value));
       }
       result = static_cast<Number>(stored);
     }
@@ -170,9 +194,9 @@ std::string shorten(std::string_view text, std::size_t max_length) {
 }  // namespace
 
 std::string_view name(MetaType type) {
-  constexpr std::array<std::string_view, 13> kNames = {"u8",   "i8",     "u16",   "i16", "u32",
-                                                       "i32",  "f32",    "bool",  "string",
-                                                       "array", "u64",   "i64",   "f64"};
+  constexpr std::array<std::string_view, 13> kNames = {"u8",  "i8",  "u16",  "i16",    "u32",
+                                                       "i32", "f32", "bool", "string", "array",
+                                                       "u64", "i64", "f64"};
   return kNames[static_cast<std::size_t>(type)];
 }
 
@@ -187,7 +211,7 @@ std::string MetaValue::summary(std::size_t max_length) const {
   if (type_ == MetaType::string) {
     for_each_string(*this, [&](std::string_view text) {
       shown.push_back(array_ ? fmt::format("\"{}\"", shorten(text, max_length / 4))
-                                : shorten(text, max_length));
+                             : shorten(text, max_length));
       return shown.size() < kShownElements;
     });
   } else {
@@ -227,7 +251,7 @@ void Metadata::throw_missing(std::string_view key) const {
               source_.string(), "the file is incomplete or of another kind; get it again");
 }
 
-#define JIELONG_META_TYPE(...)                           \
+#define JIELONG_META_TYPE(...)                             \
   template __VA_ARGS__ MetaValue::as<__VA_ARGS__>() const; \
   template __VA_ARGS__ Metadata::convert<__VA_ARGS__>(const MetaValue&) const;
 JIELONG_META_TYPE(bool)

@@ -14,7 +14,19 @@ namespace jielong {
 
 /// Types of GGUF metadata values, numbered as in the file.
 enum class MetaType : std::uint32_t {
-  u8, i8, u16, i16, u32, i32, f32, boolean, string, array, u64, i64, f64
+  u8,
+  i8,
+  u16,
+  i16,
+  u32,
+  i32,
+  f32,
+  boolean,
+  string,
+  array,
+  u64,
+  i64,
+  f64
 };
 
 std::string_view name(MetaType type);

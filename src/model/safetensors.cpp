@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "base/utf8.h"
+#include "base/quote.h"
 #include "model/safetensors_header.h"
 
 namespace jielong {
@@ -31,23 +31,21 @@ struct StoredType {
 };
 
 constexpr auto kStoredTypes = std::to_array<StoredType>({
-    {"F32", 32, DType::f32},  {"F16", 16, DType::f16}, {"BF16", 16, DType::bf16},
-    {"F64", 64, DType::f64},  {"I8", 8, DType::i8},    {"I16", 16, DType::i16},
-    {"I32", 32, DType::i32},  {"I64", 64, DType::i64}, {"BOOL", 8, {}},
-    {"U8", 8, {}},            {"U16", 16, {}},         {"U32", 32, {}},
-    {"U64", 64, {}},          {"F8_E4M3", 8, {}},      {"F8_E5M2", 8, {}},
-    {"F8_E8M0", 8, {}},       {"F4", 4, {}},           {"F6_E2M3", 6, {}},
-    {"F6_E3M2", 6, {}},       {"C64", 64, {}},
+    {"F32", 32, DType::f32}, {"F16", 16, DType::f16}, {"BF16", 16, DType::bf16},
+    {"F64", 64, DType::f64}, {"I8", 8, DType::i8},    {"I16", 16, DType::i16},
+    {"I32", 32, DType::i32}, {"I64", 64, DType::i64}, {"BOOL", 8, {}},
+    {"U8", 8, {}},           {"U16", 16, {}},         {"U32", 32, {}},
+    {"U64", 64, {}},         {"F8_E4M3", 8, {}},      {"F8_E5M2", 8, {}},
+    {"F8_E8M0", 8, {}},      {"F4", 4, {}},           {"F6_E2M3", 6, {}},
+    {"F6_E3M2", 6, {}},      {"C64", 64, {}},
 });
-
-std::string quote(std::string_view name) { return fmt::format("\"{}\"", sanitize_utf8(name)); }
 
 const StoredType& stored_type(const SafetensorsEntry& entry, const std::string& where) {
   for (const StoredType& type : kStoredTypes) {
     if (type.name == entry.type) return type;
   }
   throw bad_input(fmt::format("tensor {} has element type {}, which the format does not have",
-                              quote(entry.name), quote(entry.type)),
+                              in_quotes(entry.name), in_quotes(entry.type)),
                   where, std::string(kGetAgain));
 }
 
@@ -59,7 +57,7 @@ std::uint64_t expected_bytes(const SafetensorsEntry& entry, const StoredType& ty
     if (size == 0 || size > std::numeric_limits<std::int64_t>::max() ||
         __builtin_mul_overflow(bits, size, &bits)) {
       throw bad_input(fmt::format("tensor {} has a dimension of {}, which cannot be",
-                                  quote(entry.name), size),
+                                  in_quotes(entry.name), size),
                       where, std::string(kGetAgain));
     }
   }
@@ -78,7 +76,7 @@ void check_coverage(const std::vector<SafetensorsEntry>& entries, std::uint64_t 
     if (entry->begin != end) {
       throw bad_input(fmt::format("tensor {} begins at data byte {} where {} is expected: tensors "
                                   "overlap or leave a gap",
-                                  quote(entry->name), entry->begin, end),
+                                  in_quotes(entry->name), entry->begin, end),
                       where, std::string(kGetAgain));
     }
     end = entry->end;
@@ -94,8 +92,9 @@ void check_coverage(const std::vector<SafetensorsEntry>& entries, std::uint64_t 
 void check_plain_name(const std::string& name, const fs::path& index) {
   if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos ||
       name.find('\\') != std::string::npos || name.find('\0') != std::string::npos) {
-    throw bad_input(fmt::format("names the file {}, which is not a plain file name", quote(name)),
-                    index.string(), std::string(kGetAgain));
+    throw bad_input(
+        fmt::format("names the file {}, which is not a plain file name", in_quotes(name)),
+        index.string(), std::string(kGetAgain));
   }
 }
 
@@ -149,7 +148,7 @@ void SafetensorsFile::add_shards(const fs::path& index) {
   std::set<std::string> files;
   for (const auto& [tensor, file] : map->items()) {
     if (!file.is_string()) {
-      throw bad_input(fmt::format("tensor {} has no file name", quote(tensor)), index.string(),
+      throw bad_input(fmt::format("tensor {} has no file name", in_quotes(tensor)), index.string(),
                       std::string(kGetAgain));
     }
     check_plain_name(file.get_ref<const std::string&>(), index);
@@ -162,14 +161,14 @@ void SafetensorsFile::add_shards(const fs::path& index) {
       const auto entry = map->find(tensor.name);
       if (entry != map->end() && *entry != file) {
         throw bad_input(fmt::format("tensor {} is in {}, not where the index says",
-                                    quote(tensor.name), file),
+                                    in_quotes(tensor.name), file),
                         index.string(), "get all parts of the model again");
       }
     }
   }
   for (const auto& item : map->items()) {
     if (!contains(item.key())) {
-      throw bad_input(fmt::format("tensor {} is in none of the parts", quote(item.key())),
+      throw bad_input(fmt::format("tensor {} is in none of the parts", in_quotes(item.key())),
                       index.string(), "get all parts of the model again");
     }
   }
@@ -185,9 +184,9 @@ void SafetensorsFile::add_part(const fs::path& path) {
   }
   std::memcpy(&header_bytes, bytes.data(), sizeof header_bytes);
   if (header_bytes > kMaxHeaderBytes || header_bytes > bytes.size() - sizeof header_bytes) {
-    throw bad_input(fmt::format("announces a header of {} bytes in a file of {}", header_bytes,
-                                bytes.size()),
-                    where, "it is no safetensors file, or is cut off; get it again");
+    throw bad_input(
+        fmt::format("announces a header of {} bytes in a file of {}", header_bytes, bytes.size()),
+        where, "it is no safetensors file, or is cut off; get it again");
   }
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + sizeof header_bytes,
                               header_bytes);
@@ -198,10 +197,11 @@ void SafetensorsFile::add_part(const fs::path& path) {
   for (const SafetensorsEntry& entry : header.entries) {
     const std::uint64_t needed = expected_bytes(entry, stored_type(entry, where), where);
     if (entry.begin > entry.end || entry.end > data.size() || entry.end - entry.begin != needed) {
-      throw bad_input(fmt::format("tensor {} needs {} bytes, but lies at {} to {} of {} bytes of "
-                                  "data",
-                                  quote(entry.name), needed, entry.begin, entry.end, data.size()),
-                      where, "the file is cut off or damaged; get it again");
+      throw bad_input(
+          fmt::format("tensor {} needs {} bytes, but lies at {} to {} of {} bytes of "
+                      "data",
+                      in_quotes(entry.name), needed, entry.begin, entry.end, data.size()),
+          where, "the file is cut off or damaged; get it again");
     }
   }
   check_coverage(header.entries, data.size(), where);

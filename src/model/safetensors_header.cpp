@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "base/utf8.h"
+#include "base/quote.h"
 
 namespace jielong {
 namespace {
@@ -32,7 +32,9 @@ class HeaderReader : public nlohmann::json_sax<Json> {
 
   bool start_object(std::size_t) override {
     switch (state_) {
-      case State::before: state_ = State::names; return true;
+      case State::before:
+        state_ = State::names;
+        return true;
       case State::names:
         if (key_ == "__metadata__") {
           if (metadata_seen_) fail("\"__metadata__\" comes twice");
@@ -45,7 +47,8 @@ class HeaderReader : public nlohmann::json_sax<Json> {
           state_ = State::tensor;
         }
         return true;
-      default: fail("an object stands where none can be");
+      default:
+        fail("an object stands where none can be");
     }
   }
 
@@ -73,7 +76,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   bool string(string_t& text) override {
     if (state_ == State::metadata) {
       if (!header_.metadata.emplace(key_, text).second) {
-        fail(fmt::format("metadata key \"{}\" comes twice", key_));
+        fail(fmt::format("metadata key {} comes twice", in_quotes(key_)));
       }
       return true;
     }
@@ -93,7 +96,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
       offset_count_ = 0;
       state_ = State::offsets;
     } else {
-      fail(fmt::format("\"{}\" is no part of the format", key_));
+      fail(fmt::format("{} is no part of the format", in_quotes(key_)));
     }
     return true;
   }
@@ -140,7 +143,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   static constexpr std::size_t kMaxDimensions = 16;
 
   void once(bool& seen) {
-    if (seen) fail(fmt::format("\"{}\" comes twice", key_));
+    if (seen) fail(fmt::format("{} comes twice", in_quotes(key_)));
     seen = true;
   }
 
@@ -149,7 +152,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
         state_ == State::tensor || state_ == State::shape || state_ == State::offsets;
     const std::string& name = in_tensor ? entry_.name : key_;
     throw bad_input(fmt::format("the header cannot be read: {}", what),
-                    name.empty() ? where_ : fmt::format("{}, entry \"{}\"", where_, name),
+                    name.empty() ? where_ : fmt::format("{}, entry {}", where_, in_quotes(name)),
                     "the file is damaged or was made wrongly; get it again");
   }
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/utf8.h"
+#include "base/quote.h"
 #include "model/gguf.h"
 
 namespace jielong {
@@ -55,7 +55,7 @@ std::span<const std::byte> TensorFile::add_file(MappedFile file) {
 
 void TensorFile::claim_name(const std::string& name, std::size_t index, const fs::path& file) {
   if (!by_name_.emplace(name, index).second) {
-    throw bad_input(fmt::format("tensor \"{}\" comes twice", sanitize_utf8(name)), file.string(),
+    throw bad_input(fmt::format("tensor {} comes twice", in_quotes(name)), file.string(),
                     "the file is damaged or was made wrongly; get it again");
   }
 }
@@ -120,8 +120,8 @@ ModelLocation locate_model(const fs::path& path) {
                 "check the folder's permissions");
   }
   if (is_gguf(path)) return {ModelFormat::gguf, path};
-  const bool safetensors = path.extension() == ".safetensors" ||
-                           path.string().ends_with(".safetensors.index.json");
+  const bool safetensors =
+      path.extension() == ".safetensors" || path.string().ends_with(".safetensors.index.json");
   if (safetensors || path.filename() == "config.json") {
     const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
     return {ModelFormat::safetensors, folder};

@@ -22,8 +22,8 @@ struct TensorInfo {
   /// Outermost dimension first, as safetensors and PyTorch write it: a matrix is
   /// (out, in). Empty for a scalar. Every dimension is at least 1.
   std::vector<std::int64_t> shape;
-  /// The stored values, row after row, inside the mapped file. Aligned to 8 bytes or more in GGUF; at any
-  /// address in safetensors, so read it with memcpy or dequantize_row.
+  /// The stored values, row after row, inside the mapped file. Aligned to 8 bytes or more in GGUF;
+  /// at any address in safetensors, so read it with memcpy or dequantize_row.
   std::span<const std::byte> data;
 
   std::int64_t elements() const;
