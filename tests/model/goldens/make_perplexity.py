@@ -99,7 +99,8 @@ def main():
         if exact_path:
             kl = np.array(sums.divergences)
             store(HERE / "kl_reference.json", name, common | {
-                "scored": len(kl), "mean_kl": float(f"{kl.mean():.4e}"), "median_kl": float(f"{np.median(kl):.4e}"),
+                "scored": len(kl), "mean_kl": float(f"{kl.mean():.4e}"),
+                "median_kl": float(f"{np.median(kl):.4e}"),
                 "p99_kl": float(f"{np.quantile(kl, 0.99):.4e}"), "max_kl": float(f"{kl.max():.4e}"),
                 "standard_error": float(f"{kl.std() / len(kl)**0.5:.2e}"),
                 "same_best": round(sums.same_best / len(kl), 4)})
