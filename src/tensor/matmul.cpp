@@ -84,6 +84,16 @@ RowFormat row_format_of(DType dtype) {
 
 }  // namespace
 
+std::byte* matmul_scratch(std::size_t bytes) {
+  thread_local std::shared_ptr<std::byte[]> memory;
+  thread_local std::size_t capacity = 0;
+  if (bytes > capacity) {
+    memory = allocate(bytes);
+    capacity = bytes;
+  }
+  return memory.get();
+}
+
 PackedMatrix PackedMatrix::pack(DType dtype, std::span<const std::byte> data, std::int64_t out,
                                 std::int64_t in, ThreadPool* pool) {
   const char* const where = "matrix multiplication";

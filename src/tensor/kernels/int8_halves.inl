@@ -63,6 +63,14 @@ JIELONG_KERNEL Ints dot_full(Ints s, Bytes w, const std::int8_t* four) {
   return {half_dot_full(s.a, w.a, x), half_dot_full(s.b, w.b, x)};
 }
 
+JIELONG_KERNEL Ints load_ints(const std::int32_t* p) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 8))};
+}
+JIELONG_KERNEL void store_ints(std::int32_t* p, Ints x) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x.a);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 8), x.b);
+}
 JIELONG_KERNEL Ints splat_int(std::int32_t i) {
   const __m256i x = _mm256_set1_epi32(i);
   return {x, x};
@@ -88,11 +96,14 @@ JIELONG_KERNEL Ints mul_add(Ints s, Ints x, Ints y) {
   return {_mm256_add_epi32(s.a, _mm256_mullo_epi32(x.a, y.a)),
           _mm256_add_epi32(s.b, _mm256_mullo_epi32(x.b, y.b))};
 }
-JIELONG_KERNEL Ints mul_add_small(Ints s, Ints x, Ints y) {
-  // The high words of y must not count: those of x are sign bits.
+/// The high words of a factor must not count: those of the other are sign bits.
+JIELONG_KERNEL Ints small_factor(Ints x) {
   const __m256i low = _mm256_set1_epi32(0xffff);
-  return {_mm256_add_epi32(s.a, _mm256_madd_epi16(x.a, _mm256_and_si256(y.a, low))),
-          _mm256_add_epi32(s.b, _mm256_madd_epi16(x.b, _mm256_and_si256(y.b, low)))};
+  return {_mm256_and_si256(x.a, low), _mm256_and_si256(x.b, low)};
+}
+JIELONG_KERNEL Ints mul_add_small(Ints s, Ints x, Ints y) {
+  return {_mm256_add_epi32(s.a, _mm256_madd_epi16(x.a, y.a)),
+          _mm256_add_epi32(s.b, _mm256_madd_epi16(x.b, y.b))};
 }
 
 JIELONG_KERNEL Words widen_signed(const std::uint8_t* p) {

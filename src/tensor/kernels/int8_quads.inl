@@ -66,6 +66,12 @@ JIELONG_KERNEL Ints dot_full(Ints s, Bytes w, const std::int8_t* four) {
   return dot(s, w, four);
 }
 
+JIELONG_KERNEL Ints load_ints(const std::int32_t* p) {
+  Ints x;
+  __builtin_memcpy(&x, p, 64);
+  return x;
+}
+JIELONG_KERNEL void store_ints(std::int32_t* p, Ints x) { __builtin_memcpy(p, &x, 64); }
 JIELONG_KERNEL Ints splat_int(std::int32_t i) {
   const QuadBits x = quad_ints(i);
   return {x, x, x, x};
@@ -121,6 +127,7 @@ JIELONG_KERNEL Ints even(Words w) {
 JIELONG_KERNEL Ints odd(Words w) {
   return {w.a >> 16, w.b >> 16, w.c >> 16, w.d >> 16};
 }
+JIELONG_KERNEL Ints small_factor(Ints x) { return x; }
 JIELONG_KERNEL Ints mul_add_small(Ints s, Ints x, Ints y) {
   return mul_add(s, x, y);
 }

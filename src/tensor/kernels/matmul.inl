@@ -52,11 +52,17 @@ JIELONG_KERNEL void finish(float* y, Floats sum, std::int64_t outputs, bool accu
 #include "tensor/kernels/matmul_convert.inl"
 #include "tensor/kernels/matmul_few.inl"
 #include "tensor/kernels/matmul_formats.inl"
+#include "tensor/kernels/matmul_many.inl"
 #include "tensor/kernels/matmul_plain.inl"
+#include "tensor/kernels/matmul_tiles.inl"
 
 template <typename Format>
 void multiply_quantized(const MatmulTask& task) {
-  multiply_few<Format>(task);
+  if (task.row_range.size() < 2 * kTileRows) {
+    multiply_few<Format>(task);
+  } else {
+    multiply_many<TileEngine<Format>>(task);
+  }
 }
 
 const MatmulKernels matmul_kernels = {

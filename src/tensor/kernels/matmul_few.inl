@@ -60,9 +60,14 @@ JIELONG_KERNEL void few_step32(const std::uint8_t* w, const Rows& x, std::int64_
   }
 }
 
+/// A sub-block's scale as scaled() wants it.
 template <typename Format>
-JIELONG_KERNEL Ints scaled(Ints s, Ints dot, Ints scale) {
-  return Format::kSmall ? mul_add_small(s, dot, scale) : mul_add(s, dot, scale);
+JIELONG_KERNEL Ints factor(Ints scale) {
+  return Format::kSmall ? small_factor(scale) : scale;
+}
+template <typename Format>
+JIELONG_KERNEL Ints scaled(Ints s, Ints dot, Ints factor) {
+  return Format::kSmall ? mul_add_small(s, dot, factor) : mul_add(s, dot, factor);
 }
 
 template <typename Format, int R, int g>
@@ -101,7 +106,7 @@ JIELONG_KERNEL void few256_nibbles(const std::uint8_t* w, int pair, const Rows& 
     few256_half<Format, R, 0>(w, pair, x, k, low, high);
     few256_half<Format, R, 1>(w, pair, x, k, low, high);
     const Words scales = Format::scales(w, pair);
-    const Ints first = even(scales), second = odd(scales);
+    const Ints first = factor<Format>(even(scales)), second = factor<Format>(odd(scales));
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       sum[r] = scaled<Format>(sum[r], low[r], first);
@@ -112,7 +117,7 @@ JIELONG_KERNEL void few256_nibbles(const std::uint8_t* w, int pair, const Rows& 
     for (int r = 0; r < R; ++r) low[r] = high[r] = zero_ints();
     few256_half<Format, R, 0>(w, pair, x, k, low, high);
     {
-      const Ints a = even(first), b = even(second);
+      const Ints a = factor<Format>(even(first)), b = factor<Format>(even(second));
 #pragma GCC unroll 8
       for (int r = 0; r < R; ++r) {
         sum[r] = scaled<Format>(sum[r], low[r], a);
@@ -121,7 +126,7 @@ JIELONG_KERNEL void few256_nibbles(const std::uint8_t* w, int pair, const Rows& 
       }
     }
     few256_half<Format, R, 1>(w, pair, x, k, low, high);
-    const Ints a = odd(first), b = odd(second);
+    const Ints a = factor<Format>(odd(first)), b = factor<Format>(odd(second));
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       sum[r] = scaled<Format>(sum[r], low[r], a);
@@ -159,7 +164,8 @@ JIELONG_KERNEL void few256_slices(const std::uint8_t* w, int pair, const Rows& x
   few256_slice<Format, R, 2>(w, pair, x, k, dots);
   few256_slice<Format, R, 3>(w, pair, x, k, dots);
   const Words first = Format::scales(w, 2 * pair), second = Format::scales(w, 2 * pair + 1);
-  const Ints s[4] = {even(first), odd(first), even(second), odd(second)};
+  const Ints s[4] = {factor<Format>(even(first)), factor<Format>(odd(first)),
+                     factor<Format>(even(second)), factor<Format>(odd(second))};
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4

@@ -21,6 +21,9 @@ struct MatmulTask {
   bool accumulate;
 };
 
+/// Memory of this thread, cache-line aligned, at least so many bytes; valid until the next call.
+std::byte* matmul_scratch(std::size_t bytes);
+
 inline constexpr std::size_t kDTypes = static_cast<std::size_t>(DType::iq4_xs) + 1;
 
 /// What src/tensor/kernels/matmul.inl gives for one instruction set.

@@ -68,6 +68,8 @@ JIELONG_KERNEL Ints dot_full(Ints s, Bytes w, const std::int8_t* four) {
   return dot(s, w, four);
 }
 
+JIELONG_KERNEL Ints load_ints(const std::int32_t* p) { return {_mm512_loadu_si512(p)}; }
+JIELONG_KERNEL void store_ints(std::int32_t* p, Ints x) { _mm512_storeu_si512(p, x.v); }
 JIELONG_KERNEL Ints zero_ints() {
   return {_mm512_setzero_si512()};
 }
@@ -91,9 +93,12 @@ JIELONG_KERNEL Ints shift_right(Ints a) {
 JIELONG_KERNEL Ints mul_add(Ints s, Ints a, Ints b) {
   return {_mm512_add_epi32(s.v, _mm512_mullo_epi32(a.v, b.v))};
 }
+/// The high words of a factor must not count: those of the other are sign bits.
+JIELONG_KERNEL Ints small_factor(Ints b) {
+  return {_mm512_and_si512(b.v, _mm512_set1_epi32(0xffff))};
+}
 JIELONG_KERNEL Ints mul_add_small(Ints s, Ints a, Ints b) {
-  // The high words of b must not count: those of a are sign bits.
-  return {_mm512_dpwssd_epi32(s.v, a.v, _mm512_maskz_mov_epi16(0x55555555, b.v))};
+  return {_mm512_dpwssd_epi32(s.v, a.v, b.v)};
 }
 
 JIELONG_KERNEL Words widen_signed(const std::uint8_t* p) {

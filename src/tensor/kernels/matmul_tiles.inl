@@ -1,0 +1,222 @@
+// The engine for many rows on instruction sets without matrix tiles: kTileRows rows by one
+// panel in registers. Part of matmul.inl; see matmul_many.inl.
+
+/// One step taken apart. 32-value formats: the values (16 groups, 64 bytes), then f32
+/// scales (2 blocks, 16), then minima. K formats: the values (64 groups, 64 bytes), then
+/// int32 scales (blocks, 16).
+template <typename Format>
+constexpr std::size_t apart_bytes() {
+  if constexpr (Format::kSuper) {
+    return 4096 + 64 * (256 / Format::kBlock);
+  } else {
+    return 1152 + (Format::kHasMins ? 128 : 0);
+  }
+}
+
+template <typename Format, int R, int g>
+JIELONG_KERNEL void tile_group(const std::uint8_t* w, const std::int8_t* q, std::size_t stride,
+                               Ints (&p)[R]) {
+  const Bytes x = load_bytes(w + 64 * g);
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+    p[r] = dot_of<Format>(p[r], x, q + static_cast<std::size_t>(r) * stride + 4 * g);
+  }
+}
+
+/// R rows by one panel of a 32-value format.
+template <typename Format, int R>
+void tile_small(const Stretch& s, std::int64_t row) {
+  const std::size_t stride = s.x.stride;
+  const Rows x{s.x.first + static_cast<std::size_t>(row) * stride, stride, s.x.layout};
+  float* const sums = s.sums + 16 * row;
+  Floats y[R];
+  for (int r = 0; r < R; ++r) y[r] = s.fresh ? zero() : load(sums + 16 * r);
+  const std::uint8_t* w = s.apart;
+  for (std::int64_t step = s.first; step < s.first + s.steps; ++step, w += apart_bytes<Format>()) {
+    const auto* scales = reinterpret_cast<const float*>(w + 1024);
+#pragma GCC unroll 1
+    for (int b = 0; b < 2; ++b) {
+      const std::int64_t block = 2 * step + b;
+      const std::int8_t* q = x.values(0) + 32 * block;
+      const std::uint8_t* bytes = w + 512 * b;
+      Ints p[R];
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) p[r] = start_of<Format::kStart>(x, r, block);
+      tile_group<Format, R, 0>(bytes, q, stride, p);
+      tile_group<Format, R, 1>(bytes, q, stride, p);
+      tile_group<Format, R, 2>(bytes, q, stride, p);
+      tile_group<Format, R, 3>(bytes, q, stride, p);
+      tile_group<Format, R, 4>(bytes, q, stride, p);
+      tile_group<Format, R, 5>(bytes, q, stride, p);
+      tile_group<Format, R, 6>(bytes, q, stride, p);
+      tile_group<Format, R, 7>(bytes, q, stride, p);
+      const Floats d = load(scales + 16 * b);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+        y[r] = fma(to_floats(p[r]), d * splat(x.scales(r)[block]), y[r]);
+      }
+      if constexpr (Format::kHasMins) {
+        const Floats m = load(scales + 32 + 16 * b);
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) y[r] = fma(m, splat(x.scaled_sums(r)[block]), y[r]);
+      }
+    }
+  }
+  for (int r = 0; r < R; ++r) store(sums + 16 * r, y[r]);
+}
+
+/// R rows by one panel of a K format.
+template <typename Format, int R>
+void tile_super(const Stretch& s, std::int64_t row) {
+  constexpr int kBlocks = 256 / Format::kBlock;
+  const std::size_t stride = s.x.stride;
+  const Rows x{s.x.first + static_cast<std::size_t>(row) * stride, stride, s.x.layout};
+  float* const sums = s.sums + 16 * row;
+  const std::uint8_t *w = s.weights[0], *apart = s.apart;
+  for (std::int64_t i = 0; i < s.steps; ++i, w += Format::kBytes, apart += apart_bytes<Format>()) {
+    const std::int64_t step = s.first + i;
+    const std::int8_t* q = x.values(0) + 256 * step;
+    const auto* factors = reinterpret_cast<const std::int32_t*>(apart + 4096);
+    Ints sum[R];
+    for (int r = 0; r < R; ++r) sum[r] = zero_ints();
+#pragma GCC unroll 1
+    for (int b = 0; b < kBlocks; ++b) {
+      const std::uint8_t* bytes = apart + 16 * Format::kBlock * b;
+      Ints p[R];
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) p[r] = start_of<Format::kStart>(x, r, kBlocks * step + b);
+      tile_group<Format, R, 0>(bytes, q, stride, p);
+      tile_group<Format, R, 1>(bytes, q, stride, p);
+      tile_group<Format, R, 2>(bytes, q, stride, p);
+      tile_group<Format, R, 3>(bytes, q, stride, p);
+      if constexpr (Format::kBlock == 32) {
+        tile_group<Format, R, 4>(bytes, q, stride, p);
+        tile_group<Format, R, 5>(bytes, q, stride, p);
+        tile_group<Format, R, 6>(bytes, q, stride, p);
+        tile_group<Format, R, 7>(bytes, q, stride, p);
+      }
+      q += Format::kBlock;
+      const Ints scale = load_ints(factors + 16 * b);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) sum[r] = scaled<Format>(sum[r], p[r], scale);
+    }
+    correct_offset<Format, R>(w, x, step, sum);
+    const Floats d = Format::d(w);
+    Floats y[R];
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      y[r] = s.fresh && i == 0 ? zero() : load(sums + 16 * r);
+      y[r] = fma(to_floats(sum[r]), d * splat(x.scales(r)[step]), y[r]);
+    }
+    add_minima<Format, R>(w, x, step, y);
+    for (int r = 0; r < R; ++r) store(sums + 16 * r, y[r]);
+  }
+}
+
+template <typename Format, int R>
+JIELONG_KERNEL void tile(const Stretch& s, std::int64_t row) {
+  if constexpr (Format::kSuper) {
+    tile_super<Format, R>(s, row);
+  } else {
+    tile_small<Format, R>(s, row);
+  }
+}
+
+template <typename Format, int g>
+JIELONG_KERNEL void store_group(const std::uint8_t* w, std::uint8_t* apart) {
+  Bytes low, high;
+  Format::template unpack<g>(w, low, high);
+  store_bytes(apart + 64 * g, low);
+  store_bytes(apart + 64 * (g + 8), high);
+}
+template <typename Format, int g>
+JIELONG_KERNEL void store_super_group(const std::uint8_t* w, int pair, std::uint8_t* apart) {
+  Bytes low, high;
+  Format::template unpack<g>(w, pair, low, high);
+  store_bytes(apart + 64 * g, low);
+  store_bytes(apart + 64 * (g + 8), high);
+}
+template <typename Format, int v>
+JIELONG_KERNEL void store_slices(const std::uint8_t* w, int pair, std::uint8_t* apart) {
+  Bytes group[4];
+  Format::template unpack_slices<v>(w, pair, group);
+  for (int p = 0; p < 4; ++p) store_bytes(apart + 64 * (4 * p + v), group[p]);
+}
+
+/// The values of one step of a 32-value format, (16 groups, 64 bytes).
+template <typename Format>
+JIELONG_KERNEL void values_apart(const std::uint8_t* w, std::uint8_t* apart) {
+  store_group<Format, 0>(w, apart);
+  store_group<Format, 1>(w, apart);
+  store_group<Format, 2>(w, apart);
+  store_group<Format, 3>(w, apart);
+  store_group<Format, 4>(w, apart);
+  store_group<Format, 5>(w, apart);
+  store_group<Format, 6>(w, apart);
+  store_group<Format, 7>(w, apart);
+}
+/// Those of one pair of a K format.
+template <typename Format>
+JIELONG_KERNEL void pair_apart(const std::uint8_t* w, int pair, std::uint8_t* apart) {
+  if constexpr (Format::kSlices) {
+    store_slices<Format, 0>(w, pair, apart);
+    store_slices<Format, 1>(w, pair, apart);
+    store_slices<Format, 2>(w, pair, apart);
+    store_slices<Format, 3>(w, pair, apart);
+  } else {
+    store_super_group<Format, 0>(w, pair, apart);
+    store_super_group<Format, 1>(w, pair, apart);
+    store_super_group<Format, 2>(w, pair, apart);
+    store_super_group<Format, 3>(w, pair, apart);
+    store_super_group<Format, 4>(w, pair, apart);
+    store_super_group<Format, 5>(w, pair, apart);
+    store_super_group<Format, 6>(w, pair, apart);
+    store_super_group<Format, 7>(w, pair, apart);
+  }
+}
+
+template <typename F>
+struct TileEngine {
+  using Format = F;
+  static constexpr int kPanels = 1, kRowTile = kTileRows;
+
+  static constexpr std::size_t kApart = apart_bytes<F>();
+  static constexpr std::int64_t kStretch = 1024 / F::kStep;
+
+  static std::size_t prepared_bytes(std::int64_t, std::int64_t) { return 0; }
+  static void prepare(const Rows&, std::int64_t, std::int64_t, std::int64_t, std::byte*) {}
+
+  static void take_apart(const std::uint8_t* w, std::int64_t steps, std::uint8_t* apart) {
+    for (std::int64_t i = 0; i < steps; ++i, w += F::kBytes, apart += kApart) {
+      if constexpr (F::kSuper) {
+        auto* factors = reinterpret_cast<std::int32_t*>(apart + 4096);
+        for (int pair = 0; pair < 4; ++pair) pair_apart<F>(w, pair, apart + 1024 * pair);
+        for (int j = 0; j < 128 / F::kBlock; ++j) {
+          const Words scales = F::scales(w, j);
+          store_ints(factors + 32 * j, factor<F>(even(scales)));
+          store_ints(factors + 32 * j + 16, factor<F>(odd(scales)));
+        }
+      } else {
+        values_apart<F>(w, apart);
+        auto* scales = reinterpret_cast<float*>(apart + 1024);
+        const auto* d = reinterpret_cast<const std::uint16_t*>(w + F::kScales);
+        store(scales, load_f16(d));
+        store(scales + 16, load_f16(d + 16));
+        if constexpr (F::kHasMins) {
+          const auto* m = reinterpret_cast<const std::uint16_t*>(w + F::kMins);
+          store(scales + 32, load_f16(m));
+          store(scales + 48, load_f16(m + 16));
+        }
+      }
+    }
+  }
+
+  static void run(const Stretch& s) {
+    std::int64_t row = 0;
+    for (; row + kTileRows <= s.rows; row += kTileRows) tile<F, kTileRows>(s, row);
+    if constexpr (kTileRows > 4) {
+      for (; row + 4 <= s.rows; row += 4) tile<F, 4>(s, row);
+    }
+    for (; row < s.rows; ++row) tile<F, 1>(s, row);
+  }
+};
