@@ -7,6 +7,11 @@ set(flags_avx512 ${flags_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx5
   -mavx512vnni)
 set(flags_amx ${flags_avx512} -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16)
 set(flags_neon "")
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # GCC 12 takes the undefined operands in its own AVX-512 headers for a mistake of ours.
+  list(APPEND flags_avx512 -Wno-uninitialized -Wno-maybe-uninitialized)
+  list(APPEND flags_amx -Wno-uninitialized -Wno-maybe-uninitialized)
+endif()
 set(flags_dotprod -march=armv8.2-a+dotprod+fp16)
 set(flags_i8mm -march=armv8.2-a+dotprod+fp16+i8mm+bf16)
 

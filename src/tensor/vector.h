@@ -13,7 +13,7 @@ enum class Activation : std::uint8_t { silu, gelu_tanh, gelu_erf, relu, relu_squ
 enum class RopePairs : std::uint8_t { adjacent, halves };
 
 /// Operations on one row of f32 channels, compiled for every instruction set. Reductions
-/// run over 16 fixed lanes and a fixed tree, so a row's result depends on that row alone.
+/// run over fixed lanes and a fixed tree, so a row's result depends on that row alone.
 struct VectorKernels {
   /// y[i] = x[i] / sqrt(mean(x²) + eps) · gain[i]; gain may be null (all ones).
   void (*rms_norm)(const float* x, const float* gain, float eps, float* y, std::int64_t n);

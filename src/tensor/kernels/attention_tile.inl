@@ -1,0 +1,129 @@
+// The one multiplication of attention: a few rows times a page, C (rows, columns) from
+// A (rows, inner) and B (inner, columns), where B is a page's keys (inner = channel, columns =
+// positions) or values (inner = position, columns = channels). Every element of C is summed
+// over `inner` in order by fused multiplications, whatever the tile. Included inside the
+// namespace of an instruction set, after its floats.h and tuning constants:
+//   kTileRows            most rows of a register tile
+//   tile_vectors(rows)   columns of the tile of so many rows, in vectors
+
+namespace {
+
+/// B in f32, (inner, width).
+struct SinglePage {
+  const float* elements;
+  std::int64_t width;
+
+  JIELONG_KERNEL_MEMBER Floats at(std::int64_t k, std::int64_t column) const {
+    return load(elements + k * width + column);
+  }
+};
+
+/// B in f16, (inner, width).
+struct HalfPage {
+  const std::uint16_t* elements;
+  std::int64_t width;
+
+  JIELONG_KERNEL_MEMBER Floats at(std::int64_t k, std::int64_t column) const {
+    return load_f16(elements + k * width + column);
+  }
+};
+
+/// Keys in q8_0, (channel, position), with scales (channel / 32, position).
+struct ByteKeys {
+  const std::int8_t* elements;
+  const float* scales;
+
+  JIELONG_KERNEL_MEMBER Floats at(std::int64_t k, std::int64_t column) const {
+    const std::int64_t block = k / kKvBlock;
+    return load_i8(elements + k * KvLayout::kPositions + column) *
+           load(scales + block * KvLayout::kPositions + column);
+  }
+};
+
+/// Values in q8_0, (position, width), with scales (channel / 32, position) from the block's
+/// first channel on.
+struct ByteValues {
+  const std::int8_t* elements;
+  const float* scales;
+  std::int64_t width;
+
+  JIELONG_KERNEL_MEMBER Floats at(std::int64_t k, std::int64_t column) const {
+    const std::int64_t block = column / kKvBlock;
+    return load_i8(elements + k * width + column) * splat(scales[block * KvLayout::kPositions + k]);
+  }
+};
+
+/// Columns [column, column + 16·kVectors) of kRows rows, inner index in [begin, end).
+template <int kRows, int kVectors, typename Page>
+JIELONG_KERNEL void tile(const float* a, std::int64_t a_stride, const Page& page,
+                         std::int64_t begin, std::int64_t end, std::int64_t column, float* c,
+                         std::int64_t c_stride, bool fresh) {
+  Floats sums[kRows][kVectors];
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      sums[r][v] = fresh ? zero() : load(c + r * c_stride + column + v * kLanes);
+    }
+  }
+  for (std::int64_t k = begin; k < end; ++k) {
+    Floats b[kVectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) b[v] = page.at(k, column + v * kLanes);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const Floats each = splat(a[r * a_stride + k]);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) sums[r][v] = fma(each, b[v], sums[r][v]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) store(c + r * c_stride + column + v * kLanes, sums[r][v]);
+  }
+}
+
+/// All `columns` (a multiple of 16) of kRows rows; C starts from 0 when `fresh`.
+template <int kRows, typename Page>
+void multiply_rows(const float* a, std::int64_t a_stride, const Page& page, std::int64_t begin,
+                   std::int64_t end, std::int64_t columns, float* c, std::int64_t c_stride,
+                   bool fresh) {
+  constexpr int kVectors = tile_vectors(kRows);
+  std::int64_t column = 0;
+  for (; column + kVectors * kLanes <= columns; column += kVectors * kLanes) {
+    tile<kRows, kVectors>(a, a_stride, page, begin, end, column, c, c_stride, fresh);
+  }
+  for (; column < columns; column += kLanes) {
+    tile<kRows, 1>(a, a_stride, page, begin, end, column, c, c_stride, fresh);
+  }
+}
+
+/// multiply_rows for a number of rows known at run time, 1 ≤ rows ≤ kTileRows.
+template <typename Page>
+JIELONG_KERNEL void multiply(std::int64_t rows, const float* a, std::int64_t a_stride,
+                             const Page& page, std::int64_t begin, std::int64_t end,
+                             std::int64_t columns, float* c, std::int64_t c_stride, bool fresh) {
+  static_assert(kTileRows <= 8);
+  switch (rows) {
+#define JIELONG_ROWS(n)                                                             \
+  case n:                                                                           \
+    if constexpr (n <= kTileRows) {                                                 \
+      multiply_rows<n>(a, a_stride, page, begin, end, columns, c, c_stride, fresh); \
+    }                                                                               \
+    break;
+    JIELONG_ROWS(1)
+    JIELONG_ROWS(2)
+    JIELONG_ROWS(3)
+    JIELONG_ROWS(4)
+    JIELONG_ROWS(5)
+    JIELONG_ROWS(6)
+    JIELONG_ROWS(7)
+    JIELONG_ROWS(8)
+#undef JIELONG_ROWS
+    default:
+      break;
+  }
+}
+
+}  // namespace

@@ -1,0 +1,8 @@
+#include "tensor/vector.h"
+
+#include "tensor/kernels/isa/avx512/floats.h"
+
+namespace jielong::avx512 {
+#include "tensor/kernels/math.inl"
+#include "tensor/kernels/vector.inl"
+}  // namespace jielong::avx512

@@ -1,0 +1,22 @@
+#include "tensor/attention.h"
+
+#include "tensor/kernels/attention_kernels.h"
+#include "tensor/kernels/isa/baseline/floats.h"
+
+namespace jielong::baseline {
+
+// Of 16 registers, four to a vector, 8 hold sums.
+constexpr int kTileRows = 2;
+constexpr int tile_vectors(int rows) {
+  return rows == 1 ? 2 : 1;
+}
+
+// Each needs those before it.
+// clang-format off
+#include "tensor/kernels/math.inl"
+#include "tensor/kernels/attention_tile.inl"
+#include "tensor/kernels/kv_page.inl"
+#include "tensor/kernels/attention.inl"
+// clang-format on
+
+}  // namespace jielong::baseline

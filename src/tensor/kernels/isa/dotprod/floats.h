@@ -1,0 +1,7 @@
+#pragma once
+
+#include "tensor/kernels/isa/neon/floats.h"
+
+namespace jielong::dotprod {
+using namespace neon;
+}

@@ -1,0 +1,7 @@
+#pragma once
+
+#include "tensor/kernels/isa/neon/floats.h"
+
+namespace jielong::i8mm {
+using namespace neon;
+}

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "tensor/kernels/attention_kernels.h"
+#include "tensor/vector.h"
+
+/// The tables of float kernels, one set for every instruction set that is worth its own.
+/// tensor/kernels/tables.cpp says which processor gets which.
+namespace jielong {
+
+struct FloatKernels {
+  const VectorKernels* vector;
+  const AttentionKernels* attention;
+};
+
+/// Of the active instruction set.
+const FloatKernels& float_kernels();
+
+#define JIELONG_DECLARE_FLOAT_KERNELS(isa)         \
+  namespace isa {                                  \
+  extern const VectorKernels vector_kernels;       \
+  extern const AttentionKernels attention_kernels; \
+  }
+JIELONG_DECLARE_FLOAT_KERNELS(baseline)
+JIELONG_DECLARE_FLOAT_KERNELS(avx2)
+JIELONG_DECLARE_FLOAT_KERNELS(avx512)
+JIELONG_DECLARE_FLOAT_KERNELS(neon)
+#undef JIELONG_DECLARE_FLOAT_KERNELS
+
+}  // namespace jielong

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/attention.h"
+
+namespace jielong::reference {
+
+/// Attention of one query, position `position` of a sequence, as the definition says and in
+/// f64: the twin that attend() is tested against.
+///
+/// @param q       (heads, key_dim)
+/// @param keys    (length, kv_heads, key_dim)
+/// @param values  (length, kv_heads, value_dim)
+/// @param out     (heads, value_dim)
+void attend(const KvLayout& layout, const AttentionParams& params, const float* q,
+            std::int64_t position, std::int64_t length, const float* keys, const float* values,
+            double* out);
+
+}  // namespace jielong::reference

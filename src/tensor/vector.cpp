@@ -1,0 +1,11 @@
+#include "tensor/vector.h"
+
+#include "tensor/kernels/tables.h"
+
+namespace jielong {
+
+const VectorKernels& vectors() {
+  return *float_kernels().vector;
+}
+
+}  // namespace jielong
