@@ -1,5 +1,6 @@
 // The multiplication kernels, once for all instruction sets. Included inside the namespace
-// of one, after its floats.h and int8.h (see int8.md). Every output is summed in one order,
+// of one, after its floats.h and int8.h (see int8.md); the including file chooses between
+// few and many rows and makes the table with matmul_table.inl. Every output is summed in one order,
 // whatever the number of rows and the tiling:
 //
 //   32-value formats: for every block of 32 k, an exact int32 dot product p, then
@@ -55,40 +56,3 @@ JIELONG_KERNEL void finish(float* y, Floats sum, std::int64_t outputs, bool accu
 #include "tensor/kernels/matmul_many.inl"
 #include "tensor/kernels/matmul_plain.inl"
 #include "tensor/kernels/matmul_tiles.inl"
-
-template <typename Format>
-void multiply_quantized(const MatmulTask& task) {
-  if (task.row_range.size() < 2 * kTileRows) {
-    multiply_few<Format>(task);
-  } else {
-    multiply_many<TileEngine<Format>>(task);
-  }
-}
-
-const MatmulKernels matmul_kernels = {
-    .multiply =
-        {
-            multiply_plain<PlainF32>,
-            multiply_plain<PlainF16>,
-            multiply_plain<PlainBF16>,
-            nullptr,  // f64
-            nullptr,  // i8
-            nullptr,  // i16
-            nullptr,  // i32
-            nullptr,  // i64
-            multiply_quantized<FormatQ4_0>,
-            multiply_quantized<FormatQ4_1>,
-            multiply_quantized<FormatQ5_0>,
-            multiply_quantized<FormatQ5_1>,
-            multiply_quantized<FormatQ8_0>,
-            multiply_quantized<FormatQ2_K>,
-            multiply_quantized<FormatQ3_K>,
-            multiply_quantized<FormatQ4_K>,
-            multiply_quantized<FormatQ5_K>,
-            multiply_quantized<FormatQ6_K>,
-            multiply_quantized<FormatIQ4_NL>,
-            multiply_quantized<FormatIQ4_XS>,
-        },
-    .convert = {convert_f32, convert_block32, convert_block256},
-    .biased = kBiased,
-};

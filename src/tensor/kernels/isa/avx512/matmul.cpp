@@ -4,4 +4,6 @@
 
 namespace jielong::avx512 {
 #include "tensor/kernels/matmul.inl"
+#include "tensor/kernels/matmul_vectors.inl"
+#include "tensor/kernels/matmul_table.inl"
 }  // namespace jielong::avx512

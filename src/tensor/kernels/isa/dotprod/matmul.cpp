@@ -4,4 +4,6 @@
 
 namespace jielong::dotprod {
 #include "tensor/kernels/matmul.inl"
+#include "tensor/kernels/matmul_vectors.inl"
+#include "tensor/kernels/matmul_table.inl"
 }  // namespace jielong::dotprod
