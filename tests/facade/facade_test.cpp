@@ -284,11 +284,12 @@ TEST_F(Facade, BuffersTellTheirSize) {
   EXPECT_EQ(jielong_tokenize(model().get(), "abc", 3, 0, nullptr, 0, &count),
             JIELONG_BUFFER_TOO_SMALL);
   EXPECT_EQ(count, 3U);
-  const Token abc[] = {68, 69, 70};
+  const std::vector<Token> abc = model().tokenize("abc", 0);
   char text[4] = "???";
-  EXPECT_EQ(jielong_detokenize(model().get(), abc, 3, 0, text, 3, &count), JIELONG_BUFFER_TOO_SMALL)
+  EXPECT_EQ(jielong_detokenize(model().get(), abc.data(), 3, 0, text, 3, &count),
+            JIELONG_BUFFER_TOO_SMALL)
       << "no room for the zero";
-  EXPECT_EQ(jielong_detokenize(model().get(), abc, 3, 0, text, 4, &count), JIELONG_OK);
+  EXPECT_EQ(jielong_detokenize(model().get(), abc.data(), 3, 0, text, 4, &count), JIELONG_OK);
   EXPECT_EQ(std::strlen(text), 3U);
 }
 
@@ -307,7 +308,7 @@ TEST_F(Facade, StructsOfOtherVersionsWork) {
   older.max_tokens = 2;
   jielong_chain* chain = nullptr;
   ASSERT_EQ(jielong_chain_open(model().get(), &chain), JIELONG_OK);
-  const Token a = 68;
+  const Token a = model().tokenize("a", 0)[0];
   ASSERT_EQ(jielong_chain_append(chain, &a, 1), JIELONG_OK);
   EXPECT_EQ(jielong_chain_generate(chain, reinterpret_cast<jielong_generation*>(&older), nullptr,
                                    nullptr, nullptr),
@@ -345,7 +346,7 @@ TEST_F(Facade, ChainsOutliveTheirModel) {
   jielong_chain* chain = nullptr;
   ASSERT_EQ(jielong_chain_open(short_lived->get(), &chain), JIELONG_OK);
   short_lived.reset();
-  const Token a = 68;
+  const Token a = model().tokenize("a", 0)[0];
   EXPECT_EQ(jielong_chain_append(chain, &a, 1), JIELONG_OK);
   size_t count = 0;
   jielong_candidate best;

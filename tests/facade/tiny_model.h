@@ -31,8 +31,8 @@ class TinyModel {
   static std::string tokenizer_json() {
     std::string vocabulary = R"("<unk>": 0, "<s>": 1, "</s>": 2)";
     int token = 3;
-    for (char c = ' '; token < 80; ++c) {
-      if (c == '"' || c == '\\') continue;
+    for (const char c : std::string(" abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                    "0123456789.,:;!?'()-_/+*")) {
       vocabulary += std::string(", \"") + c + "\": " + std::to_string(token++);
     }
     std::string added;
