@@ -27,8 +27,7 @@ void Budget::refuse_output() const {
 }
 
 void Budget::refuse_depth() const {
-  refuse(fmt::format("the template nests or calls itself more than {} levels deep",
-                     limits_.depth));
+  refuse(fmt::format("the template nests or calls itself more than {} levels deep", limits_.depth));
 }
 
 }  // namespace jielong::jinja

@@ -9,10 +9,10 @@ namespace jielong::jinja {
 /// every one of these ends in Error(limit) and none in a hang or a full memory.
 struct Limits {
   std::size_t source_bytes = 1 << 20;
-  std::size_t output_bytes = 64 << 20;   ///< text written, macros and captures included
-  std::size_t work_bytes = 1ULL << 30;   ///< strings and lists made on the way, in sum
-  std::uint64_t steps = 20'000'000;      ///< nodes evaluated and items touched
-  std::size_t depth = 500;               ///< nested evaluation, macro calls included
+  std::size_t output_bytes = 16 << 20;  ///< text written, macros and captures included
+  std::size_t work_bytes = 256 << 20;   ///< strings and lists made on the way, in sum
+  std::uint64_t steps = 5'000'000;      ///< nodes evaluated and items touched
+  std::size_t depth = 500;              ///< nested evaluation, macro calls included
 };
 
 /// Counts what a rendering uses against its Limits.

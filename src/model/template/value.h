@@ -32,7 +32,17 @@ struct Undefined {
 struct None {};
 
 enum class Kind {
-  undefined, none, boolean, integer, real, string, list, dict, names, loop, callable
+  undefined,
+  none,
+  boolean,
+  integer,
+  real,
+  string,
+  list,
+  dict,
+  names,
+  loop,
+  callable
 };
 
 /// A Python value as templates see it. Strings and containers are shared and never
@@ -59,9 +69,7 @@ class Value {
 
   Kind kind() const { return static_cast<Kind>(data_.index()); }
   bool is(Kind kind_asked) const { return kind() == kind_asked; }
-  bool is_number() const {
-    return is(Kind::boolean) || is(Kind::integer) || is(Kind::real);
-  }
+  bool is_number() const { return is(Kind::boolean) || is(Kind::integer) || is(Kind::real); }
 
   bool boolean() const { return std::get<bool>(data_); }
   /// The whole number in an integer or, as in Python, a boolean.
@@ -71,9 +79,7 @@ class Value {
   double real() const {
     return is(Kind::real) ? std::get<double>(data_) : static_cast<double>(integer());
   }
-  const std::string& string() const {
-    return *std::get<std::shared_ptr<const std::string>>(data_);
-  }
+  const std::string& string() const { return *std::get<std::shared_ptr<const std::string>>(data_); }
   List& list() const { return *std::get<std::shared_ptr<List>>(data_); }
   const std::shared_ptr<const Dict>& dict_pointer() const {
     return std::get<std::shared_ptr<const Dict>>(data_);
@@ -130,7 +136,6 @@ struct Namespace {
 struct Loop {
   std::vector<Value> items;
   std::size_t index = 0;  ///< from 0
-  std::size_t level = 0;  ///< nesting of recursive loops, from 0
   std::size_t depth = 1;
   /// What loop.changed() was last called with.
   mutable std::vector<Value> last_seen;
@@ -202,11 +207,15 @@ Value get_item(Runtime& runtime, const Value& value, const Value& key);
 Value get_slice(Runtime& runtime, const Value& value, const Value& start, const Value& stop,
                 const Value& step);
 
-// The named built-ins; nullptr when there is none of that name.
+// The named built-ins. Throw Error(unsupported) when there is none of that name: at run
+// time, as in Jinja2, because a template may name one that only other programs have in a
+// branch it does not reach here.
 using Filter = Value (*)(Runtime&, const Value& input, const Arguments&);
 using Test = bool (*)(Runtime&, const Value& input, const Arguments&);
 Filter find_filter(std::string_view name);
 Test find_test(std::string_view name);
+bool has_filter(std::string_view name);
+bool has_test(std::string_view name);
 /// range, dict, raise_exception, strftime_now, …
 std::vector<std::pair<std::string, Value>> global_functions(Runtime& runtime);
 /// A method of str, dict or list bound to `self`, or undefined.
