@@ -4,6 +4,7 @@ if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/src/cli/main.cpp)
   add_executable(jielong_program src/cli/main.cpp)
   set_target_properties(jielong_program PROPERTIES OUTPUT_NAME jielong)
   target_link_libraries(jielong_program PRIVATE jielong_cli)
+  target_compile_definitions(jielong_cli PRIVATE JIELONG_VERSION="${PROJECT_VERSION}")
   target_link_options(jielong_program PRIVATE -Wl,--as-needed)
   if(TARGET test_cli)
     # The command line is tested from outside.
@@ -15,15 +16,15 @@ endif()
 get_target_property(kind jielong_facade TYPE)
 if(kind STREQUAL "STATIC_LIBRARY")
   # Floors link each other publicly inside this build; a user of libjielong sees only
-  # include/jielong. Symbols of the floors and of what they use stay hidden.
-  set_target_properties(jielong_facade PROPERTIES CXX_VISIBILITY_PRESET hidden
-    VISIBILITY_INLINES_HIDDEN ON)
+  # include/jielong.
   target_compile_definitions(jielong_facade PRIVATE JIELONG_VERSION="${PROJECT_VERSION}")
   add_library(jielong_shared SHARED $<TARGET_OBJECTS:jielong_facade>)
   set_target_properties(jielong_shared PROPERTIES OUTPUT_NAME jielong EXPORT_NAME jielong
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
   target_link_libraries(jielong_shared PRIVATE jielong_evaluate)
-  target_link_options(jielong_shared PRIVATE -Wl,--exclude-libs,ALL -Wl,--as-needed)
+  set(map ${CMAKE_CURRENT_SOURCE_DIR}/cmake/libjielong.map)
+  target_link_options(jielong_shared PRIVATE -Wl,--version-script=${map} -Wl,--as-needed)
+  set_target_properties(jielong_shared PROPERTIES LINK_DEPENDS ${map})
   if(NOT JIELONG_SANITIZE)
     # A sanitizer's symbols come from the program that loads the library.
     target_link_options(jielong_shared PRIVATE -Wl,--no-undefined)

@@ -26,7 +26,7 @@ for program in "$work"/cmake/{shared_cpp,static_cpp,shared_c} "$work"/bin/pkg_{c
 done
 
 # Only the C interface is visible, and the soname carries the version of the promise.
-foreign=$(nm -D --defined-only "$libs/libjielong.so" | awk '{ print $3 }' | grep -v '^jielong_' || true)
+foreign=$(nm -D --defined-only "$libs/libjielong.so" | awk '{ print $3 }' | grep -iv '^jielong_' || true)
 [ -z "$foreign" ] || { echo "error: libjielong.so also exports: $foreign" | head -20; exit 1; }
 soname=$(objdump -p "$libs/libjielong.so" | awk '/SONAME/ { print $2 }')
 [ "$soname" = libjielong.so.0 ] || { echo "error: soname $soname"; exit 1; }
