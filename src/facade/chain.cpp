@@ -78,18 +78,12 @@ const Tokenizer* tokenizer_of(const Engine& engine) {
 
 jielong_finish finish_of(FinishReason reason) {
   switch (reason) {
-    case FinishReason::none:
-      return JIELONG_FINISH_NONE;
-    case FinishReason::end_token:
-      return JIELONG_FINISH_END;
-    case FinishReason::stop_string:
-      return JIELONG_FINISH_STOP;
-    case FinishReason::length:
-      return JIELONG_FINISH_LENGTH;
-    case FinishReason::context_full:
-      return JIELONG_FINISH_CONTEXT;
-    case FinishReason::cancelled:
-      return JIELONG_FINISH_CANCELLED;
+    case FinishReason::none: return JIELONG_FINISH_NONE;
+    case FinishReason::end_token: return JIELONG_FINISH_END;
+    case FinishReason::stop_string: return JIELONG_FINISH_STOP;
+    case FinishReason::length: return JIELONG_FINISH_LENGTH;
+    case FinishReason::context_full: return JIELONG_FINISH_CONTEXT;
+    case FinishReason::cancelled: return JIELONG_FINISH_CANCELLED;
   }
   return JIELONG_FINISH_NONE;
 }
@@ -144,9 +138,7 @@ jielong_status jielong_chain_open(jielong_model* model, jielong_chain** chain) {
   });
 }
 
-void jielong_chain_free(jielong_chain* chain) {
-  delete chain;
-}
+void jielong_chain_free(jielong_chain* chain) { delete chain; }
 
 jielong_status jielong_chain_fork(const jielong_chain* chain, jielong_chain** fork) {
   return guard([&] {

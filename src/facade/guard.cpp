@@ -10,20 +10,13 @@ thread_local std::string last_error;
 
 jielong_status status_of(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::bad_input:
-      return JIELONG_BAD_INPUT;
-    case ErrorKind::not_found:
-      return JIELONG_NOT_FOUND;
-    case ErrorKind::unsupported:
-      return JIELONG_UNSUPPORTED;
-    case ErrorKind::limit:
-      return JIELONG_LIMIT;
-    case ErrorKind::io:
-      return JIELONG_IO;
-    case ErrorKind::cancelled:
-      return JIELONG_CANCELLED;
-    case ErrorKind::internal:
-      return JIELONG_INTERNAL;
+    case ErrorKind::bad_input: return JIELONG_BAD_INPUT;
+    case ErrorKind::not_found: return JIELONG_NOT_FOUND;
+    case ErrorKind::unsupported: return JIELONG_UNSUPPORTED;
+    case ErrorKind::limit: return JIELONG_LIMIT;
+    case ErrorKind::io: return JIELONG_IO;
+    case ErrorKind::cancelled: return JIELONG_CANCELLED;
+    case ErrorKind::internal: return JIELONG_INTERNAL;
   }
   return JIELONG_INTERNAL;
 }
@@ -57,6 +50,4 @@ jielong_status status_of_current_exception() noexcept {
 
 }  // namespace jielong::facade
 
-extern "C" const char* jielong_last_error(void) {
-  return jielong::facade::last_error.c_str();
-}
+extern "C" const char* jielong_last_error(void) { return jielong::facade::last_error.c_str(); }

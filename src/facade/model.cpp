@@ -32,14 +32,10 @@ constexpr jielong_model_options kDefaults = {
 
 KvType kv_type(std::int32_t type) {
   switch (type) {
-    case JIELONG_KV_F16:
-      return KvType::f16;
-    case JIELONG_KV_F32:
-      return KvType::f32;
-    case JIELONG_KV_Q8_0:
-      return KvType::q8_0;
-    default:
-      throw bad_input("is no jielong_kv_type", "kv_type", "use one of JIELONG_KV_…");
+    case JIELONG_KV_F16: return KvType::f16;
+    case JIELONG_KV_F32: return KvType::f32;
+    case JIELONG_KV_Q8_0: return KvType::q8_0;
+    default: throw bad_input("is no jielong_kv_type", "kv_type", "use one of JIELONG_KV_…");
   }
 }
 
@@ -52,19 +48,11 @@ EmbedOptions embed_options(jielong_pooling pooling, int normalize) {
   EmbedOptions options;
   options.normalize = normalize != 0;
   switch (pooling) {
-    case JIELONG_POOL_MODEL:
-      break;
-    case JIELONG_POOL_MEAN:
-      options.pooling = Hyperparameters::Pooling::mean;
-      break;
-    case JIELONG_POOL_FIRST:
-      options.pooling = Hyperparameters::Pooling::first;
-      break;
-    case JIELONG_POOL_LAST:
-      options.pooling = Hyperparameters::Pooling::last;
-      break;
-    default:
-      throw bad_input("is no jielong_pooling", "pooling", "use one of JIELONG_POOL_…");
+    case JIELONG_POOL_MODEL: break;
+    case JIELONG_POOL_MEAN: options.pooling = Hyperparameters::Pooling::mean; break;
+    case JIELONG_POOL_FIRST: options.pooling = Hyperparameters::Pooling::first; break;
+    case JIELONG_POOL_LAST: options.pooling = Hyperparameters::Pooling::last; break;
+    default: throw bad_input("is no jielong_pooling", "pooling", "use one of JIELONG_POOL_…");
   }
   return options;
 }
@@ -86,9 +74,7 @@ using namespace jielong::facade;  // NOLINT(google-build-using-namespace)
 
 extern "C" {
 
-const char* jielong_version(void) {
-  return JIELONG_VERSION;
-}
+const char* jielong_version(void) { return JIELONG_VERSION; }
 
 const char* jielong_isa(void) {
   // The names are string literals.
@@ -116,9 +102,7 @@ jielong_status jielong_model_load(const char* name, const jielong_model_options*
   });
 }
 
-void jielong_model_free(jielong_model* model) {
-  delete model;
-}
+void jielong_model_free(jielong_model* model) { delete model; }
 
 jielong_status jielong_model_get_info(const jielong_model* model, jielong_model_info* info) {
   return guard([&] {

@@ -13,9 +13,7 @@
 namespace jielong {
 namespace {
 
-std::string hash(std::string_view text) {
-  return sha256_of(std::as_bytes(std::span(text)));
-}
+std::string hash(std::string_view text) { return sha256_of(std::as_bytes(std::span(text))); }
 
 // NIST's example values for FIPS 180-4.
 TEST(Sha256, PublishedVectors) {
