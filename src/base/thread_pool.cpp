@@ -32,7 +32,8 @@ inline void relax() {
 
 /// Spins, then sleeps, until `value` is no longer `old`.
 template <typename T>
-void await_change(std::atomic<T>& value, T old) {
+void await_change(std::atomic<T>& value, T old, bool spin) {
+  if (!spin) return value.wait(old, std::memory_order_acquire);
   for (int i = 0; i < kSpinsPerClockRead; ++i) {
     if (value.load(std::memory_order_acquire) != old) return;
     relax();
@@ -58,6 +59,8 @@ ThreadPool::ThreadPool(int threads) {
     throw Error(ErrorKind::limit, fmt::format("more than {} threads", kMaxThreads), "threads",
                 "pass about the number of cores");
   }
+  // With more threads than cores a spinning thread keeps the one it waits for from running.
+  spin_ = threads <= static_cast<int>(std::thread::hardware_concurrency());
   workers_.reserve(static_cast<std::size_t>(threads - 1));
   try {
     for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
@@ -70,9 +73,7 @@ ThreadPool::ThreadPool(int threads) {
   }
 }
 
-ThreadPool::~ThreadPool() {
-  stop();
-}
+ThreadPool::~ThreadPool() { stop(); }
 
 void ThreadPool::stop() {
   stop_.store(true, std::memory_order_relaxed);
@@ -92,7 +93,7 @@ void ThreadPool::call(int thread) {
 void ThreadPool::work(int thread) {
   std::uint32_t seen = 0;
   for (;;) {
-    await_change(region_, seen);
+    await_change(region_, seen, spin_);
     ++seen;
     if (stop_.load(std::memory_order_relaxed)) return;
     call(thread);
@@ -112,7 +113,7 @@ void ThreadPool::run_erased(Erased function, const void* context) {
   call(0);
   for (std::int32_t left = running_.load(std::memory_order_acquire); left != 0;
        left = running_.load(std::memory_order_acquire)) {
-    await_change(running_, left);
+    await_change(running_, left, spin_);
   }
   if (failed_.load(std::memory_order_acquire)) {
     failed_.store(false);
@@ -128,7 +129,7 @@ void ThreadPool::barrier() {
     phase_.notify_all();
     return;
   }
-  await_change(phase_, phase);
+  await_change(phase_, phase, spin_);
 }
 
 }  // namespace jielong

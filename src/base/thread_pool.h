@@ -65,6 +65,7 @@ class ThreadPool {
   void stop();
 
   std::vector<std::thread> workers_;
+  bool spin_ = true;
   Erased function_ = nullptr;
   const void* context_ = nullptr;
   std::exception_ptr failure_;
