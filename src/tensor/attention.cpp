@@ -16,7 +16,7 @@ namespace {
 
 /// Rows a task aims for: enough that a page once in the cache is used many times, few
 /// enough that the task's own rows stay in the second-level cache.
-constexpr std::int64_t kTaskRows = 48;
+constexpr std::int64_t kTaskRows = 96;
 
 /// Whole tasks a thread should get before they are handed out undivided.
 constexpr std::int64_t kTasksPerThread = 4;
@@ -56,9 +56,7 @@ struct Job {
   std::int64_t chunks() const { return end_chunk - first_chunk; }
 };
 
-std::size_t round_up(std::size_t floats) {
-  return (floats + 15) / 16 * 16;
-}
+std::size_t round_up(std::size_t floats) { return (floats + 15) / 16 * 16; }
 
 std::size_t state_floats(std::int64_t rows, std::int64_t value_stride) {
   return round_up(static_cast<std::size_t>(rows * (value_stride + 2)));
@@ -157,7 +155,7 @@ class Plan {
     parts_ += job.chunks();
     rows_ += rows;
     part_floats_ +=
-        static_cast<std::size_t>(job.chunks() + 1) * state_floats(rows, geometry_.value_stride);
+        static_cast<std::size_t>(job.chunks()) * state_floats(rows, geometry_.value_stride);
     most_rows_ = std::max(most_rows_, rows);
     work_ += static_cast<double>(rows) *
              static_cast<double>(std::max<std::int64_t>(0, needed.end - needed.begin)) *
@@ -208,15 +206,15 @@ void run_whole(const AttentionKernels& kernels, const Job& job, const ScratchPla
   const AttentionState part = state_at(sizes.states(memory, 0), rows, stride);
   const AttentionState whole = state_at(sizes.states(memory, 1), rows, stride);
   kernels.gather(task, scratch);
-  kernels.clear(whole, rows, stride);
-  for (std::int64_t chunk = job.first_chunk; chunk < job.end_chunk; ++chunk) {
+  kernels.attend_chunk(task, job.first_chunk, scratch, whole);
+  for (std::int64_t chunk = job.first_chunk + 1; chunk < job.end_chunk; ++chunk) {
     kernels.attend_chunk(task, chunk, scratch, part);
     kernels.merge(part, whole, 0, rows, stride);
   }
   kernels.finish(task, whole, 0, rows);
 }
 
-/// Partial result `index` of a job; the last one is where they are merged.
+/// Partial result `index` of a job; the others are merged into the first.
 AttentionState part_of(const Job& job, std::int64_t index, float* parts) {
   const std::int64_t rows = job.task.rows(), stride = job.task.geometry->value_stride;
   float* memory =
@@ -232,16 +230,24 @@ void merge_rows(const AttentionKernels& kernels, std::span<const Job> jobs, std:
     const std::int64_t from = std::max<std::int64_t>(begin - job.first_row, 0);
     const std::int64_t to = std::min(end - job.first_row, rows);
     if (from >= to) continue;
-    const AttentionState whole = part_of(job, job.chunks(), parts);
-    const AttentionState mine = {.largest = whole.largest + from,
-                                 .sum = whole.sum + from,
-                                 .values = whole.values + from * stride};
-    kernels.clear(mine, to - from, stride);
-    for (std::int64_t i = 0; i < job.chunks(); ++i) {
+    const AttentionState whole = part_of(job, 0, parts);
+    for (std::int64_t i = 1; i < job.chunks(); ++i) {
       kernels.merge(part_of(job, i, parts), whole, from, to, stride);
     }
     kernels.finish(job.task, whole, from, to);
   }
+}
+
+/// Takes the next run of `count` parts for one of `threads` threads: long at first, because
+/// neighbours are fetched ahead of their turn, and short in the end, so that all finish
+/// together. Empty when all are taken.
+Positions claim(std::atomic<std::int64_t>& next, std::int64_t count, int threads) {
+  std::int64_t begin = next.load(std::memory_order_relaxed), end = begin;
+  do {
+    if (begin >= count) return {count, count};
+    end = begin + std::max<std::int64_t>(1, (count - begin) / (2 * threads));
+  } while (!next.compare_exchange_weak(begin, end, std::memory_order_relaxed));
+  return {begin, end};
 }
 
 }  // namespace
@@ -287,18 +293,22 @@ void attend(ThreadPool& pool, const KvLayout& layout, const AttentionParams& par
   float* parts = part_memory.floats(plan.part_floats());
   pool.run([&](int thread, int threads) {
     const AttentionScratch own = sizes.scratch(memory_of(thread));
-    const Job* gathered = nullptr;
     for (;;) {
-      const std::int64_t part = next.fetch_add(1, std::memory_order_relaxed);
-      if (part >= plan.parts()) break;
-      const auto after = std::upper_bound(
-          jobs.begin(), jobs.end(), part,
-          [](std::int64_t value, const Job& job) { return value < job.first_part; });
-      const Job& job = *(after - 1);
-      if (gathered != &job) kernels.gather(job.task, own);
-      gathered = &job;
-      const std::int64_t index = part - job.first_part;
-      kernels.attend_chunk(job.task, job.first_chunk + index, own, part_of(job, index, parts));
+      const auto [begin, end] = claim(next, plan.parts(), threads);
+      if (begin == end) break;
+      auto job =
+          std::upper_bound(jobs.begin(), jobs.end(), begin,
+                           [](std::int64_t part, const Job& j) { return part < j.first_part; }) -
+          1;
+      kernels.gather(job->task, own);
+      for (std::int64_t part = begin; part < end; ++part) {
+        std::int64_t index = part - job->first_part;
+        if (index == job->chunks()) {
+          ++job, index = 0;
+          kernels.gather(job->task, own);
+        }
+        kernels.attend_chunk(job->task, job->first_chunk + index, own, part_of(*job, index, parts));
+      }
     }
     pool.barrier();
     const auto [begin, end] = ThreadPool::slice(plan.rows(), 1, thread, threads);

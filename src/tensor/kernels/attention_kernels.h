@@ -72,7 +72,8 @@ JIELONG_KERNEL Positions visible(const AttentionTask& task, std::int64_t index) 
 }
 
 /// Softmax-weighted sums over some positions, not yet divided by the sum of weights.
-/// A row whose sum is 0 has seen nothing.
+/// A row that has seen nothing has sum 0 and the lowest score as its largest, so that merging
+/// it changes nothing.
 struct AttentionState {
   float* largest = nullptr;  ///< (rows) largest score
   float* sum = nullptr;      ///< (rows) Σ exp(score − largest)
@@ -98,8 +99,6 @@ struct AttentionKernels {
   /// Attends to the positions of one chunk; overwrites `part`.
   void (*attend_chunk)(const AttentionTask& task, std::int64_t chunk,
                        const AttentionScratch& scratch, const AttentionState& part);
-  /// Empties a state of `rows` rows.
-  void (*clear)(const AttentionState& state, std::int64_t rows, std::int64_t value_stride);
   /// Adds what the next chunk found to `whole`, for rows [begin, end).
   void (*merge)(const AttentionState& part, const AttentionState& whole, std::int64_t begin,
                 std::int64_t end, std::int64_t value_stride);

@@ -8,10 +8,34 @@
 
 namespace {
 
+// A page's rows are read once by decoding, from memory. While row k is multiplied, row k of
+// what will be read a little later, at `ahead`, is asked for.
+
+/// Asks for `bytes` at p to be brought near.
+JIELONG_KERNEL void fetch(const std::byte* p, std::int64_t bytes) {
+  for (std::int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(p + i, 0, 2);
+}
+
+/// B in f32, (inner, width), read more than once.
+struct ScratchPage {
+  const float* elements;
+  std::int64_t width;
+
+  JIELONG_KERNEL_MEMBER Floats at(std::int64_t k, std::int64_t column) const {
+    return load(elements + k * width + column);
+  }
+  JIELONG_KERNEL_MEMBER void prefetch(std::int64_t) const {}
+};
+
 /// B in f32, (inner, width).
 struct SinglePage {
   const float* elements;
   std::int64_t width;
+  const std::byte* ahead;
+
+  JIELONG_KERNEL_MEMBER void prefetch(std::int64_t k) const {
+    fetch(ahead + k * width * 4, width * 4);
+  }
 
   JIELONG_KERNEL_MEMBER Floats at(std::int64_t k, std::int64_t column) const {
     return load(elements + k * width + column);
@@ -22,6 +46,11 @@ struct SinglePage {
 struct HalfPage {
   const std::uint16_t* elements;
   std::int64_t width;
+  const std::byte* ahead;
+
+  JIELONG_KERNEL_MEMBER void prefetch(std::int64_t k) const {
+    fetch(ahead + k * width * 2, width * 2);
+  }
 
   JIELONG_KERNEL_MEMBER Floats at(std::int64_t k, std::int64_t column) const {
     return load_f16(elements + k * width + column);
@@ -32,6 +61,11 @@ struct HalfPage {
 struct ByteKeys {
   const std::int8_t* elements;
   const float* scales;
+  const std::byte* ahead;
+
+  JIELONG_KERNEL_MEMBER void prefetch(std::int64_t k) const {
+    fetch(ahead + k * KvLayout::kPositions, KvLayout::kPositions);
+  }
 
   JIELONG_KERNEL_MEMBER Floats at(std::int64_t k, std::int64_t column) const {
     const std::int64_t block = k / kKvBlock;
@@ -46,6 +80,9 @@ struct ByteValues {
   const std::int8_t* elements;
   const float* scales;
   std::int64_t width;
+  const std::byte* ahead;
+
+  JIELONG_KERNEL_MEMBER void prefetch(std::int64_t k) const { fetch(ahead + k * width, width); }
 
   JIELONG_KERNEL_MEMBER Floats at(std::int64_t k, std::int64_t column) const {
     const std::int64_t block = column / kKvBlock;
@@ -67,6 +104,7 @@ JIELONG_KERNEL void tile(const float* a, std::int64_t a_stride, const Page& page
     }
   }
   for (std::int64_t k = begin; k < end; ++k) {
+    if (column == 0) page.prefetch(k);
     Floats b[kVectors];
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) b[v] = page.at(k, column + v * kLanes);
@@ -93,6 +131,12 @@ void multiply_rows(const float* a, std::int64_t a_stride, const Page& page, std:
   std::int64_t column = 0;
   for (; column + kVectors * kLanes <= columns; column += kVectors * kLanes) {
     tile<kRows, kVectors>(a, a_stride, page, begin, end, column, c, c_stride, fresh);
+  }
+  if constexpr (kVectors > 2) {
+    if (column + 2 * kLanes <= columns) {
+      tile<kRows, 2>(a, a_stride, page, begin, end, column, c, c_stride, fresh);
+      column += 2 * kLanes;
+    }
   }
   for (; column < columns; column += kLanes) {
     tile<kRows, 1>(a, a_stride, page, begin, end, column, c, c_stride, fresh);

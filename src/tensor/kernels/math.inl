@@ -2,22 +2,38 @@
 // set, after its floats.h. Errors are the largest seen against f64 over the stated range
 // (tests/tensor/vector_math_test.cpp), in units in the last place (ulp).
 
-/// exp(x), 1.1 ulp; results below the smallest normal number (x < −87.336) become 0,
-/// results above the largest become infinity. Cody and Waite (1980): x = n·ln 2 + r,
-/// |r| ≤ ln 2 / 2, and a minimax polynomial for exp(r).
-JIELONG_KERNEL Floats exp(Floats x) {
-  // Borders first, written so that not-a-number passes through on every platform.
-  const Floats bounded = min(splat(89.0f), max(splat(-104.0f), x));
-  const Floats n = round(bounded * splat(0x1.715476p0f));
-  Floats r = fnma(n, splat(0x1.62e400p-1f), bounded);  // upper bits of ln 2: n·this is exact
+/// Below this exp is smaller than every normal number. Such results become 0: reaching for
+/// subnormal numbers costs a hundred cycles a vector, and they add nothing to a sum.
+constexpr float kExpUnderflow = -87.33654f;
+
+/// exp(x) for x in [kExpUnderflow, 89]; unspecified for others. Cody and Waite
+/// (1980): x = n·ln 2 + r, |r| ≤ ln 2 / 2, and a minimax polynomial for exp(r).
+JIELONG_KERNEL Floats exp_bounded(Floats x) {
+  // Adding 1.5 · 2²³ rounds to a whole number.
+  const Floats shift = splat(0x1.8p23f);
+  const Floats n = fma(x, splat(0x1.715476p0f), shift) - shift;
+  Floats r = fnma(n, splat(0x1.62e400p-1f), x);  // upper bits of ln 2: n·this is exact
   r = fnma(n, splat(0x1.7f7d1cp-20f), r);
   Floats p = splat(1.38131424e-3f);
   p = fma(p, r, splat(8.36941972e-3f));
   p = fma(p, r, splat(4.16684560e-2f));
   p = fma(p, r, splat(1.66665152e-1f));
   p = fma(p, r, splat(4.99999940e-1f));
-  const Floats y = scale_exponent(fma(r * r, p, r) + splat(1), n);
-  return select(less(x, splat(-87.33654f)), zero(), y);
+  return scale_exponent(fma(r * r, p, r) + splat(1), n);
+}
+
+/// exp(x), 1.1 ulp; results below the smallest normal number become 0, results above the
+/// largest become infinity.
+JIELONG_KERNEL Floats exp(Floats x) {
+  // Operands in the order that lets not-a-number through on every platform.
+  const Floats y = exp_bounded(min(splat(89), max(splat(kExpUnderflow), x)));
+  return select(less(x, splat(kExpUnderflow)), zero(), y);
+}
+
+/// exp(min(x, 0)), same accuracy, for differences from a maximum.
+JIELONG_KERNEL Floats exp_below_one(Floats x) {
+  const Floats y = exp_bounded(min(zero(), max(splat(kExpUnderflow), x)));
+  return select(less(x, splat(kExpUnderflow)), zero(), y);
 }
 
 /// 1 / (1 + exp(−x)), 2 ulp for x > −80; flat at 1.8e−35 below.
