@@ -78,8 +78,8 @@ void AddedTokens::split(std::string_view text, bool parse_special,
     }
     if (begin < done) begin = done;
     plain(begin);
-    out.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end),
-                   token.token});
+    out.push_back(
+        {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end), token.token});
     done = end;
     if (at < end) at = end;
   }

@@ -137,9 +137,8 @@ void Bpe::encode(std::string_view word, std::vector<Token>& out, SubwordScratch&
   }
   if (scratch.symbols.empty()) return;
   link(scratch.symbols);
-  merge_symbols(scratch, [this](const Symbol& a, const Symbol& b) {
-    return merges_.find(a.token, b.token);
-  });
+  merge_symbols(
+      scratch, [this](const Symbol& a, const Symbol& b) { return merges_.find(a.token, b.token); });
   for (std::int32_t i = 0; i >= 0; i = scratch.symbols[static_cast<std::size_t>(i)].next) {
     out.push_back(scratch.symbols[static_cast<std::size_t>(i)].token);
   }
@@ -178,8 +177,7 @@ void ScoredBpe::encode(std::string_view word, std::vector<Token>& out,
   link(scratch.symbols);
   const auto token_of = [&](std::string_view piece) {
     const auto token = vocabulary_->find(piece);
-    const bool usable =
-        token && priorities_[static_cast<std::size_t>(*token)] != Merge::kNever;
+    const bool usable = token && priorities_[static_cast<std::size_t>(*token)] != Merge::kNever;
     return usable ? *token : kDropped;
   };
   merge_symbols(scratch, [&](const Symbol& a, const Symbol& b) -> Merge {

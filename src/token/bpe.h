@@ -43,7 +43,9 @@ class Bpe final : public SubwordModel {
 
   void encode(std::string_view word, std::vector<Token>& out,
               SubwordScratch& scratch) const override;
-  std::string_view algorithm() const override { return options_.raw_bytes ? "byte-level BPE" : "BPE"; }
+  std::string_view algorithm() const override {
+    return options_.raw_bytes ? "byte-level BPE" : "BPE";
+  }
   bool covers_everything() const override;
 
  private:

@@ -41,10 +41,9 @@ void strip_end(std::string& text, const std::string& what, int count) {
 
 }  // namespace
 
-bool Decoder::separates_words() const {
-  return std::any_of(steps_.begin(), steps_.end(), [](const Step& step) {
-    return step.rule == Rule::word_pieces || step.rule == Rule::join_words;
-  });
+bool Decoder::reads_byte_letters() const {
+  return std::any_of(steps_.begin(), steps_.end(),
+                     [](const Step& step) { return step.rule == Rule::byte_letters; });
 }
 
 void Decoder::decode(std::string& out, std::string_view piece, DecodeState& state) const {
@@ -81,7 +80,8 @@ void Decoder::decode(std::string& out, std::string_view piece, DecodeState& stat
         replace_all(text, step.from, " ");
         break;
       case Rule::end_of_word:
-        if (const std::size_t before = text.size(); strip_end(text, step.from, 1), text.size() != before) {
+        if (const std::size_t before = text.size();
+            strip_end(text, step.from, 1), text.size() != before) {
           text += ' ';
         }
         break;

@@ -32,8 +32,9 @@ class Decoder {
   };
 
   void add(Step step) { steps_.push_back(std::move(step)); }
-  /// Whether pieces are words that the decoder sets spaces between.
-  bool separates_words() const;
+  /// Whether pieces are spelled in GPT-2 letters, so that added tokens, which are not, must
+  /// pass it by.
+  bool reads_byte_letters() const;
 
   /// Appends the text of a piece.
   void decode(std::string& out, std::string_view piece, DecodeState& state) const;

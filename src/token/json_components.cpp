@@ -18,7 +18,9 @@ namespace {
 namespace fields = json_fields;
 
 constexpr std::string_view kMeta = "\xE2\x96\x81";  // ▁
-constexpr std::size_t kMaxText = 4096;              // bytes of a literal in a component
+// Rust's \w holds the two joiners too.
+constexpr std::string_view kWordsOrSigns = R"([\w\x{200C}\x{200D}]+|[^\w\s\x{200C}\x{200D}]+)";
+constexpr std::size_t kMaxText = 4096;  // bytes of a literal in a component
 
 Error unsupported(const std::string& type, const std::string& where) {
   return Error(ErrorKind::unsupported, fmt::format("type {} is not known", in_quotes(type, 64)),
@@ -156,21 +158,19 @@ void read_pre_tokenizer(const Json& step, const std::string& where, PreTokenizer
         replacement ? short_text(step, "replacement", where) : std::string(kMeta),
         read_prepend_scheme(step, where), fields::boolean(step, "split", true, where)));
   } else if (type == "Digits") {
-    out.push_back(
-        pre_tokenizers::digits(fields::boolean(step, "individual_digits", false, where)));
+    out.push_back(pre_tokenizers::digits(fields::boolean(step, "individual_digits", false, where)));
   } else if (type == "Punctuation") {
     out.push_back(pre_tokenizers::punctuation(
         fields::find(step, "behavior") ? read_behavior(step, where) : SplitBehavior::isolated));
   } else if (type == "WhitespaceSplit") {
     out.push_back(pre_tokenizers::white_space());
   } else if (type == "Whitespace") {
-    out.push_back(
-        pre_tokenizers::split(Regex(R"(\w+|[^\w\s]+)"), SplitBehavior::removed, true));
+    out.push_back(pre_tokenizers::split(Regex(kWordsOrSigns), SplitBehavior::removed, true));
   } else if (type == "BertPreTokenizer") {
     out.push_back(pre_tokenizers::bert());
   } else if (type == "CharDelimiterSplit") {
-    out.push_back(pre_tokenizers::split(short_text(step, "delimiter", where),
-                                        SplitBehavior::removed));
+    out.push_back(
+        pre_tokenizers::split(short_text(step, "delimiter", where), SplitBehavior::removed));
   } else if (type == "FixedLength") {
     out.push_back(pre_tokenizers::fixed_length(fields::integer(
         fields::require(step, "length", where), std::size_t{1} << 30, where + ".length")));
@@ -180,8 +180,8 @@ void read_pre_tokenizer(const Json& step, const std::string& where, PreTokenizer
 }
 
 int read_count(const Json& step, const char* key, const std::string& where) {
-  return static_cast<int>(fields::integer(fields::require(step, key, where), 1000,
-                                          fmt::format("{}.{}", where, key)));
+  return static_cast<int>(
+      fields::integer(fields::require(step, key, where), 1000, fmt::format("{}.{}", where, key)));
 }
 
 void read_decoder_step(const Json& step, const std::string& where, bool& fused, Decoder& out) {
@@ -326,19 +326,18 @@ Surroundings read_post_processor(const Json& component, const Vocabulary& vocabu
                                  const std::string& where) {
   Surroundings out;
   std::size_t budget = kMaxSteps;
-  for_each_step(component, "processors", where, budget,
-                [&](const Json& step, const std::string& place) {
-                  const std::string& type = fields::type(step, place);
-                  if (type == "TemplateProcessing") {
-                    read_template(step, vocabulary, place, out);
-                  } else if (type == "BertProcessing" || type == "RobertaProcessing") {
-                    out.before.insert(out.before.begin(),
-                                      read_named_token(step, "cls", vocabulary, place));
-                    out.behind.push_back(read_named_token(step, "sep", vocabulary, place));
-                  } else if (type != "ByteLevel") {  // which concerns offsets only
-                    throw unsupported(type, place);
-                  }
-                });
+  for_each_step(
+      component, "processors", where, budget, [&](const Json& step, const std::string& place) {
+        const std::string& type = fields::type(step, place);
+        if (type == "TemplateProcessing") {
+          read_template(step, vocabulary, place, out);
+        } else if (type == "BertProcessing" || type == "RobertaProcessing") {
+          out.before.insert(out.before.begin(), read_named_token(step, "cls", vocabulary, place));
+          out.behind.push_back(read_named_token(step, "sep", vocabulary, place));
+        } else if (type != "ByteLevel") {  // which concerns offsets only
+          throw unsupported(type, place);
+        }
+      });
   return out;
 }
 

@@ -10,7 +10,9 @@ namespace jielong {
 namespace {
 
 /// What a text of `size` bytes may grow to; rules that repeat could grow it without end.
-constexpr std::size_t max_normalized(std::size_t size) { return (std::size_t{1} << 20) + size * 64; }
+constexpr std::size_t max_normalized(std::size_t size) {
+  return (std::size_t{1} << 20) + size * 64;
+}
 
 Error grows_too_large() {
   return Error(ErrorKind::limit, "the normalizer makes the text more than 64 times as long");
@@ -117,14 +119,20 @@ struct Strip final : Normalizer {
   bool left, right;
 };
 
+/// `text` without the characters for which `drop` holds.
+template <class Drop>
+std::string without(std::string_view text, Drop drop) {
+  std::string out;
+  out.reserve(text.size());
+  for_each_char(text, [&](char32_t c, std::string_view bytes) {
+    if (!drop(c)) out += bytes;
+  });
+  return out;
+}
+
 struct StripAccents final : Normalizer {
   std::string apply(std::string text) const override {
-    std::string out;
-    out.reserve(text.size());
-    for_each_char(text, [&](char32_t c, std::string_view bytes) {
-      if (!unicode::is_nonspacing_mark(c)) out += bytes;
-    });
-    return out;
+    return without(text, [](char32_t c) { return unicode::char_class(c) == CharClass::mark; });
   }
 };
 
@@ -189,9 +197,7 @@ struct Bert final : Normalizer {
       out.reserve(text.size() + text.size() / 4);
       for_each_char(text, [&](char32_t c, std::string_view bytes) {
         if (options.clean_text) {
-          if (c == 0 || c == 0xFFFD || (!unicode::is_space(c) && unicode::is_bert_control(c))) {
-            return;
-          }
+          if (c == 0 || c == 0xFFFD || unicode::is_bert_control(c)) return;
           if (unicode::is_space(c)) {
             out += ' ';
             return;
@@ -208,7 +214,7 @@ struct Bert final : Normalizer {
       text = std::move(out);
     }
     if (options.strip_accents && !unicode::is_ascii(text)) {
-      text = StripAccents().apply(unicode::normalize(text, unicode::Form::nfd));
+      text = without(unicode::normalize(text, unicode::Form::nfd), unicode::is_nonspacing_mark);
     }
     if (options.lower_case) text = unicode::lower_case(text);
     return text;

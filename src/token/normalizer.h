@@ -37,7 +37,7 @@ std::unique_ptr<Normalizer> unicode_form(unicode::Form form);
 std::unique_ptr<Normalizer> lower_case();
 /// Removes white space at the ends.
 std::unique_ptr<Normalizer> strip(bool left, bool right);
-/// Removes nonspacing marks, as they stand after NFD.
+/// Removes all combining marks, as they stand after NFD.
 std::unique_ptr<Normalizer> strip_accents();
 /// SentencePiece's own rules for control characters and spaces.
 std::unique_ptr<Normalizer> nmt();

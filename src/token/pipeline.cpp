@@ -196,7 +196,7 @@ void Pipeline::decode_to(std::string& out, Token token, DecodeState& state,
   const TokenClass c = vocabulary_.token_class(token);
   if (c == TokenClass::unused || (skip_special && vocabulary_.is_special(token))) return;
   const std::string_view piece = vocabulary_.piece(token);
-  if (c == TokenClass::normal || c == TokenClass::byte || parts_.decoder.separates_words()) {
+  if (c == TokenClass::normal || c == TokenClass::byte || !parts_.decoder.reads_byte_letters()) {
     parts_.decoder.decode(out, piece, state);
   } else {
     out += piece;

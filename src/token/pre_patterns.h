@@ -14,7 +14,7 @@ struct PreTokenizerRecipe {
   /// every gap is a word.
   std::vector<std::string_view> patterns;
   bool ignore_merges = false;
-  bool add_bos = false;   ///< unless the file says otherwise
+  bool add_bos = false;  ///< unless the file says otherwise
   bool add_sep = false;
   bool nfc = false;
   /// Pieces are UTF-8 with "▁" for spaces instead of GPT-2 letters.

@@ -217,7 +217,8 @@ struct Metaspace final : PreTokenizer {
       const bool marked =
           !word.empty() && (word[0] == ' ' || word.substr(0, replacement.size()) == replacement);
       const bool first = at_text_start && index == 0;
-      if (!marked && (scheme == PrependScheme::always || (scheme == PrependScheme::first && first))) {
+      if (!marked &&
+          (scheme == PrependScheme::always || (scheme == PrependScheme::first && first))) {
         out += replacement;
       }
       for (const char c : word) {

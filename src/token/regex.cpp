@@ -50,7 +50,8 @@ MatchTools& match_tools() {
 
 constexpr std::string_view kSpaces =
     R"(\x{9}-\x{D}\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
-constexpr std::string_view kWords = R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc})";
+constexpr std::string_view kWords =
+    R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{24B6}-\x{24E9}\x{1F130}-\x{1F149}\x{1F150}-\x{1F169}\x{1F170}-\x{1F189})";
 
 /// PCRE2's \s and \w differ from those of the engines that the files were written for
 /// (U+180E; marks and connectors), so they are spelled out.
@@ -182,20 +183,18 @@ void Regex::find_in_valid(std::string_view text, std::uint32_t offset,
                            : PCRE2_ERROR_JIT_STACKLIMIT;
     if (count == PCRE2_ERROR_JIT_STACKLIMIT) {
       count = pcre2_match(code_->compiled.get(), subject, text.size(), start,
-                          PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, tools.data.get(),
-                          tools.context.get());
+                          PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, tools.data.get(), tools.context.get());
     }
     if (count == PCRE2_ERROR_NOMATCH) return;
     if (count < 0) {
       throw Error(ErrorKind::limit,
-                  fmt::format("matching {} failed: {}", in_quotes(pattern_),
-                              message_of(count)));
+                  fmt::format("matching {} failed: {}", in_quotes(pattern_), message_of(count)));
     }
     const std::size_t begin = found[0];
     const std::size_t end = found[1];
     if (end > begin && begin >= start) {
-      matches.push_back({offset + static_cast<std::uint32_t>(begin),
-                         offset + static_cast<std::uint32_t>(end)});
+      matches.push_back(
+          {offset + static_cast<std::uint32_t>(begin), offset + static_cast<std::uint32_t>(end)});
       start = end;
     } else {
       // An empty match: go on behind the next character.

@@ -68,10 +68,8 @@ std::uint32_t contraction(const Cursor& cursor, std::uint32_t at) {
     case 'm':
     case 'd': return first.end;
     case 'r':
-    case 'v':
-      return fold(cursor.value(first.end)) == 'e' ? first.end + 1 : at;
-    case 'l':
-      return fold(cursor.value(first.end)) == 'l' ? first.end + 1 : at;
+    case 'v': return fold(cursor.value(first.end)) == 'e' ? first.end + 1 : at;
+    case 'l': return fold(cursor.value(first.end)) == 'l' ? first.end + 1 : at;
     default: return at;
   }
 }

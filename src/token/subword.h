@@ -13,14 +13,14 @@ namespace jielong {
 /// A piece of a word while neighbours are merged; a chain of the living ones by index.
 struct Symbol {
   Token token;
-  std::uint32_t begin, length;   ///< in bytes of the word; length 0: merged away
-  std::int32_t previous, next;   ///< -1 at the ends
+  std::uint32_t begin, length;  ///< in bytes of the word; length 0: merged away
+  std::int32_t previous, next;  ///< -1 at the ends
 };
 
 /// A merge that waits for its turn.
 struct MergeCandidate {
-  std::uint64_t order;           ///< priority, then position: the smallest is next
-  std::uint32_t length;          ///< of both symbols when it was noted, to see whether it is stale
+  std::uint64_t order;   ///< priority, then position: the smallest is next
+  std::uint32_t length;  ///< of both symbols when it was noted, to see whether it is stale
   Token result;
 };
 
@@ -28,7 +28,7 @@ struct MergeCandidate {
 struct LatticeNode {
   double score;
   std::uint32_t begin;
-  Token token;                   ///< -1: not reached yet
+  Token token;  ///< -1: not reached yet
 };
 
 /// Memory that encode() reuses from word to word.

@@ -180,14 +180,13 @@ std::unique_ptr<SubwordModel> build_bpe(const Json& model, Vocabulary& vocabular
     return fields::optional_string(model, key, where).value_or("");
   };
   auto bpe = std::make_unique<Bpe>(
-      vocabulary,
-      BpeOptions{.raw_bytes = raw_bytes,
-                 .byte_fallback = fields::boolean(model, "byte_fallback", false, where),
-                 .fuse_unknown = fields::boolean(model, "fuse_unk", false, where),
-                 .ignore_merges = fields::boolean(model, "ignore_merges", false, where),
-                 .continuing_prefix = text("continuing_subword_prefix"),
-                 .end_suffix = text("end_of_word_suffix"),
-                 .unknown = unknown});
+      vocabulary, BpeOptions{.raw_bytes = raw_bytes,
+                             .byte_fallback = fields::boolean(model, "byte_fallback", false, where),
+                             .fuse_unknown = fields::boolean(model, "fuse_unk", false, where),
+                             .ignore_merges = fields::boolean(model, "ignore_merges", false, where),
+                             .continuing_prefix = text("continuing_subword_prefix"),
+                             .end_suffix = text("end_of_word_suffix"),
+                             .unknown = unknown});
   const Json& merges = fields::array(model, "merges", where);
   bpe->reserve_merges(merges.size());
   std::size_t i = 0;
@@ -245,8 +244,7 @@ void set_added_tokens(PipelineParts& parts, const std::vector<AddedEntry>& added
   for (const AddedEntry& entry : added) {
     if (entry.token.text.empty()) continue;
     if (!entry.token.special) {
-      parts.lossy_tokens =
-          parts.lossy_tokens || entry.token.strip_left || entry.token.strip_right;
+      parts.lossy_tokens = parts.lossy_tokens || entry.token.strip_left || entry.token.strip_right;
     }
     if (!entry.normalized || parts.normalizers.empty()) {
       raw.push_back(entry.token);
@@ -290,10 +288,10 @@ std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view text, const std:
   assign_roles(vocabulary, config);
 
   PipelineParts parts;
-  parts.normalizers = json_components::read_normalizers(component("normalizer"),
-                                                        where + ": normalizer");
-  auto words = json_components::read_pre_tokenizers(component("pre_tokenizer"),
-                                                    where + ": pre_tokenizer");
+  parts.normalizers =
+      json_components::read_normalizers(component("normalizer"), where + ": normalizer");
+  auto words =
+      json_components::read_pre_tokenizers(component("pre_tokenizer"), where + ": pre_tokenizer");
   const auto marks = [&](const char* key) {
     return !fields::optional_string(model, key, model_where).value_or("").empty();
   };
@@ -303,8 +301,8 @@ std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view text, const std:
     words.ends_with_bytes = false;
   }
   parts.pre_tokenizers = std::move(words.steps);
-  parts.model = build_model(model, type, pieces, vocabulary, unknown, words.ends_with_bytes,
-                            model_where);
+  parts.model =
+      build_model(model, type, pieces, vocabulary, unknown, words.ends_with_bytes, model_where);
   parts.decoder = json_components::read_decoder(component("decoder"), where + ": decoder");
   const auto around = json_components::read_post_processor(component("post_processor"), vocabulary,
                                                            where + ": post_processor");

@@ -43,8 +43,8 @@ Vocabulary build_vocabulary(const TokenizerSpec& spec) {
   };
   if (count == 0) throw bad_input("is missing or empty", "tokenizer.ggml.tokens");
   if (count > static_cast<std::size_t>(Vocabulary::kMaxSize)) {
-    throw Error(ErrorKind::limit, fmt::format("{} tokens are more than {}", count,
-                                              Vocabulary::kMaxSize),
+    throw Error(ErrorKind::limit,
+                fmt::format("{} tokens are more than {}", count, Vocabulary::kMaxSize),
                 "tokenizer.ggml.tokens");
   }
   check(spec.scores.size(), "tokenizer.ggml.scores");
@@ -61,9 +61,9 @@ Vocabulary build_vocabulary(const TokenizerSpec& spec) {
   for (const auto& [role, id] : spec.roles) {
     if (id == -1 || id == 0xFFFFFFFF) continue;  // writers' ways to say "none"
     if (id < 0 || id >= vocabulary.size()) {
-      throw bad_input(fmt::format("special token {} is outside the vocabulary of {}", id,
-                                  vocabulary.size()),
-                      "tokenizer.ggml.*_token_id");
+      throw bad_input(
+          fmt::format("special token {} is outside the vocabulary of {}", id, vocabulary.size()),
+          "tokenizer.ggml.*_token_id");
     }
     vocabulary.set_role(role, static_cast<Token>(id));
   }
@@ -72,21 +72,32 @@ Vocabulary build_vocabulary(const TokenizerSpec& spec) {
   return vocabulary;
 }
 
-AddedTokens find_added_tokens(const Vocabulary& vocabulary, const TokenizerSpec& spec) {
+/// Tokens that are matched whole. Control tokens stand outside the text; SentencePiece looks for
+/// user-defined ones (`meta_spaces`) in the text as it has written it, with "▁" for spaces.
+void set_added_tokens(PipelineParts& parts, const Vocabulary& vocabulary, const TokenizerSpec& spec,
+                      bool meta_spaces) {
   const auto has = [](const std::vector<Token>& list, Token token) {
     return std::find(list.begin(), list.end(), token) != list.end();
   };
-  std::vector<AddedToken> added;
+  std::vector<AddedToken> raw, normalized;
   for (Token token = 0; token < vocabulary.size(); ++token) {
     const bool special = vocabulary.is_special(token);
     if (!special && vocabulary.token_class(token) != TokenClass::user_defined) continue;
-    added.push_back({.token = token,
+    AddedToken added{.token = token,
                      .text = std::string(vocabulary.piece(token)),
                      .special = special,
                      .strip_left = has(spec.strip_left, token),
-                     .strip_right = has(spec.strip_right, token)});
+                     .strip_right = has(spec.strip_right, token)};
+    if (!special && (added.strip_left || added.strip_right)) parts.lossy_tokens = true;
+    if (special || !meta_spaces) {
+      raw.push_back(std::move(added));
+    } else {
+      added.text = parts.normalizers.back()->apply(std::move(added.text));
+      normalized.push_back(std::move(added));
+    }
   }
-  return AddedTokens(std::move(added));
+  parts.added_raw = AddedTokens(std::move(raw));
+  parts.added_normalized = AddedTokens(std::move(normalized));
 }
 
 /// Spaces written as "▁", one before the text when the model wants it.
@@ -160,8 +171,8 @@ void build_bpe(const TokenizerSpec& spec, Vocabulary& vocabulary, PipelineParts&
 void build_unigram(const TokenizerSpec& spec, Vocabulary& vocabulary, PipelineParts& parts) {
   if (spec.scores.empty()) throw bad_input("is missing", "tokenizer.ggml.scores");
   const std::vector<double> scores(spec.scores.begin(), spec.scores.end());
-  parts.model = std::make_unique<Unigram>(vocabulary, scores, vocabulary.role(TokenRole::unknown),
-                                          true);
+  parts.model =
+      std::make_unique<Unigram>(vocabulary, scores, vocabulary.role(TokenRole::unknown), true);
   if (!spec.precompiled_charsmap.empty()) {
     parts.normalizers.push_back(
         normalizers::precompiled(Charsmap(spec.precompiled_charsmap), false));
@@ -210,10 +221,8 @@ std::unique_ptr<Tokenizer> make_tokenizer(const TokenizerSpec& spec) {
                 fmt::format("tokenizer {} is not known", in_quotes(spec.model, 64)),
                 "tokenizer.ggml.model", "use a model whose tokenizer is gpt2, llama, t5 or bert");
   }
-  parts.added_raw = find_added_tokens(vocabulary, spec);
-  parts.lossy_tokens = std::any_of(
-      spec.strip_right.begin(), spec.strip_right.end(),
-      [&](Token token) { return vocabulary.token_class(token) == TokenClass::user_defined; });
+  // The last normalizer of these two writes the spaces.
+  set_added_tokens(parts, vocabulary, spec, spec.model == "llama" || spec.model == "t5");
 
   const auto put = [&](std::vector<Token>& list, TokenRole role, TokenRole second) {
     auto token = vocabulary.role(role);

@@ -22,9 +22,9 @@ struct TokenizerSpec {
   std::string_view pre;
 
   std::vector<std::string_view> tokens;
-  std::span<const float> scores;             ///< (tokens) or empty
-  std::span<const std::int32_t> types;       ///< (tokens) or empty: 1 normal … 6 byte
-  std::vector<std::string_view> merges;      ///< "left right", most important first
+  std::span<const float> scores;                    ///< (tokens) or empty
+  std::span<const std::int32_t> types;              ///< (tokens) or empty: 1 normal … 6 byte
+  std::vector<std::string_view> merges;             ///< "left right", most important first
   std::span<const std::byte> precompiled_charsmap;  ///< for "t5"
 
   /// "tokenizer.ggml.<name>_token_id" by role; several may be absent.

@@ -105,8 +105,7 @@ void normalize_run(std::string& out, std::string_view text, Form form) {
   auto length = static_cast<utf8proc_ssize_t>(points.size());
   if (compose && length > 0) {
     length = utf8proc_normalize_utf32(
-        points.data(), length,
-        static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
+        points.data(), length, static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
     if (length < 0) throw Error(ErrorKind::internal, "Unicode composition failed");
   }
   for (utf8proc_ssize_t i = 0; i < length; ++i) {
@@ -121,8 +120,8 @@ CharClass char_class(char32_t c) { return c < 128 ? ascii_classes()[c] : class_o
 bool is_space(char32_t c) {
   if (c < 0x80) return c == ' ' || (c >= 9 && c <= 13);
   if (c < 0x1680) return c == 0x85 || c == 0xA0;
-  return c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
-         c == 0x202F || c == 0x205F || c == 0x3000;
+  return c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
+         c == 0x205F || c == 0x3000;
 }
 
 bool is_punctuation(char32_t c) { return char_class(c) == CharClass::punctuation; }

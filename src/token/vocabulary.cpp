@@ -154,11 +154,23 @@ constexpr NamedRole kNamedRoles[] = {
 };
 
 // Any of these ends an answer, whatever the file calls its EOS.
-constexpr std::string_view kEndNames[] = {
-    "<|eot_id|>",  "<|im_end|>",     "<|end|>",  "<|return|>", "<|call|>",      "<end_of_turn>",
-    "<|eom_id|>",  "<|endoftext|>",  "<EOT>",    "[EOT]",      "[EOS]",         "<|end_of_text|>",
-    "<turn|>",     "<eos>",          "</s>",     "<end_of_utterance>",
-    "<｜end▁of▁sentence｜>"};
+constexpr std::string_view kEndNames[] = {"<|eot_id|>",
+                                          "<|im_end|>",
+                                          "<|end|>",
+                                          "<|return|>",
+                                          "<|call|>",
+                                          "<end_of_turn>",
+                                          "<|eom_id|>",
+                                          "<|endoftext|>",
+                                          "<EOT>",
+                                          "[EOT]",
+                                          "[EOS]",
+                                          "<|end_of_text|>",
+                                          "<turn|>",
+                                          "<eos>",
+                                          "</s>",
+                                          "<end_of_utterance>",
+                                          "<｜end▁of▁sentence｜>"};
 
 }  // namespace
 
