@@ -294,7 +294,9 @@ Value Interpreter::call_macro(const Statement& macro, Scope* scope, const Argume
                                   macro.parameters.size()));
     }
   }
-  for (const auto& [name, value] : arguments.named) {
+  for (const auto& argument : arguments.named) {
+    const auto& name = argument.first;
+    const Value& value = argument.second;
     const bool known = std::any_of(macro.parameters.begin(), macro.parameters.end(),
                                    [&](const auto& parameter) { return parameter.name == name; });
     if (known || (name == "caller" && macro.uses_caller)) {
