@@ -39,6 +39,8 @@ function(jielong_floor name)
       add_executable(test_${name} ${tests})
       target_link_libraries(test_${name} PRIVATE ${target} GTest::gtest GTest::gmock
         GTest::gtest_main)
+      # Tests run once: compiling them faster saves more than they would run faster.
+      target_compile_options(test_${name} PRIVATE $<$<CONFIG:Release>:-O1>)
       target_include_directories(test_${name} PRIVATE ${JIELONG_ROOT}/tests)
       target_compile_definitions(test_${name} PRIVATE
         JIELONG_TEST_DATA="${JIELONG_ROOT}/tests")
