@@ -4,8 +4,6 @@
 
 namespace jielong {
 
-const VectorKernels& vectors() {
-  return *float_kernels().vector;
-}
+const VectorKernels& vectors() { return *float_kernels().vector; }
 
 }  // namespace jielong

@@ -165,8 +165,7 @@ JIELONG_KERNEL void multiply(std::int64_t rows, const float* a, std::int64_t a_s
     JIELONG_ROWS(7)
     JIELONG_ROWS(8)
 #undef JIELONG_ROWS
-    default:
-      break;
+    default: break;
   }
 }
 

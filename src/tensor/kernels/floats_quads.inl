@@ -12,20 +12,14 @@ struct Mask {
   QuadBits a, b, c, d;
 };
 
-JIELONG_KERNEL Quad quad_splat(float x) {
-  return Quad{x, x, x, x};
-}
-JIELONG_KERNEL QuadBits quad_bits(std::int32_t x) {
-  return QuadBits{x, x, x, x};
-}
+JIELONG_KERNEL Quad quad_splat(float x) { return Quad{x, x, x, x}; }
+JIELONG_KERNEL QuadBits quad_bits(std::int32_t x) { return QuadBits{x, x, x, x}; }
 JIELONG_KERNEL Quad quad_load(const float* p) {
   Quad x;
   __builtin_memcpy(&x, p, sizeof x);
   return x;
 }
-JIELONG_KERNEL void quad_store(float* p, Quad x) {
-  __builtin_memcpy(p, &x, sizeof x);
-}
+JIELONG_KERNEL void quad_store(float* p, Quad x) { __builtin_memcpy(p, &x, sizeof x); }
 JIELONG_KERNEL Quad quad_select(QuadBits m, Quad x, Quad y) {
   return (Quad)((m & (QuadBits)x) | (~m & (QuadBits)y));
 }
@@ -41,9 +35,7 @@ JIELONG_KERNEL Floats splat(float x) {
   const Quad q = quad_splat(x);
   return {q, q, q, q};
 }
-JIELONG_KERNEL Floats zero() {
-  return splat(0);
-}
+JIELONG_KERNEL Floats zero() { return splat(0); }
 JIELONG_KERNEL Floats load(const float* p) {
   return {quad_load(p), quad_load(p + 4), quad_load(p + 8), quad_load(p + 12)};
 }
@@ -95,9 +87,7 @@ JIELONG_KERNEL Floats max(Floats x, Floats y) {
 }
 
 constexpr std::int32_t kMagnitudeBits = 0x7fffffff;
-JIELONG_KERNEL Quad quad_abs(Quad x) {
-  return (Quad)((QuadBits)x & quad_bits(kMagnitudeBits));
-}
+JIELONG_KERNEL Quad quad_abs(Quad x) { return (Quad)((QuadBits)x & quad_bits(kMagnitudeBits)); }
 JIELONG_KERNEL Quad quad_copy_sign(Quad magnitude, Quad sign) {
   return quad_select(quad_bits(kMagnitudeBits), magnitude, sign);
 }
@@ -136,9 +126,7 @@ JIELONG_KERNEL Floats select(Mask m, Floats x, Floats y) {
           quad_select(m.d, x.d, y.d)};
 }
 
-JIELONG_KERNEL Floats reciprocal(Floats x) {
-  return splat(1) / x;
-}
+JIELONG_KERNEL Floats reciprocal(Floats x) { return splat(1) / x; }
 
 typedef std::uint16_t QuadHalves __attribute__((vector_size(8)));
 typedef std::uint32_t QuadWords __attribute__((vector_size(16)));
@@ -227,9 +215,7 @@ JIELONG_KERNEL void store_pairs(float* p, Floats even, Floats odd) {
 struct Doubles {
   double lanes[kLanes];
 };
-JIELONG_KERNEL Doubles no_doubles() {
-  return {};
-}
+JIELONG_KERNEL Doubles no_doubles() { return {}; }
 JIELONG_KERNEL Doubles operator+(Doubles s, Floats x) {
   float lanes[kLanes];
   store(lanes, x);

@@ -150,12 +150,8 @@ void load_position(const KvGeometry& g, std::int64_t kv_heads, const std::byte* 
     for (std::int64_t i = 0; i < g.key_dim; ++i) {
       const std::int64_t at = i * kStride + slot;
       switch (g.type) {
-        case KvType::f32:
-          key[i] = single_elements(head)[at];
-          break;
-        case KvType::f16:
-          key[i] = from_half(half_elements(head)[at]);
-          break;
+        case KvType::f32: key[i] = single_elements(head)[at]; break;
+        case KvType::f16: key[i] = from_half(half_elements(head)[at]); break;
         case KvType::q8_0:
           key[i] = static_cast<float>(byte_elements(head)[at]) *
                    from_half(half_elements(head + g.key_scales)[i / kKvBlock * kStride + slot]);
@@ -165,12 +161,8 @@ void load_position(const KvGeometry& g, std::int64_t kv_heads, const std::byte* 
     for (std::int64_t i = 0; i < g.value_dim; ++i) {
       const std::int64_t at = value_index(g, slot, i);
       switch (g.type) {
-        case KvType::f32:
-          value[i] = single_elements(values)[at];
-          break;
-        case KvType::f16:
-          value[i] = from_half(half_elements(values)[at]);
-          break;
+        case KvType::f32: value[i] = single_elements(values)[at]; break;
+        case KvType::f16: value[i] = from_half(half_elements(values)[at]); break;
         case KvType::q8_0:
           value[i] = static_cast<float>(byte_elements(values)[at]) *
                      from_half(half_elements(head + g.value_scales)[i / kKvBlock * kStride + slot]);

@@ -5,10 +5,8 @@
 namespace jielong {
 namespace {
 
-#define JIELONG_TABLE(isa)                        \
-  FloatKernels {                                  \
-    &isa::vector_kernels, &isa::attention_kernels \
-  }
+#define JIELONG_TABLE(isa) \
+  FloatKernels { &isa::vector_kernels, &isa::attention_kernels }
 
 /// Sets that differ only in integer instructions share their float kernels.
 const FloatKernels& table(Isa isa) {
@@ -18,13 +16,10 @@ const FloatKernels& table(Isa isa) {
   static constexpr FloatKernels kAvx512 = JIELONG_TABLE(avx512);
   switch (isa) {
     case Isa::avx2:
-    case Isa::avxvnni:
-      return kAvx2;
+    case Isa::avxvnni: return kAvx2;
     case Isa::avx512:
-    case Isa::amx:
-      return kAvx512;
-    default:
-      return kBaseline;
+    case Isa::amx: return kAvx512;
+    default: return kBaseline;
   }
 #elif defined(__aarch64__)
   static constexpr FloatKernels kNeon = JIELONG_TABLE(neon);
@@ -41,8 +36,6 @@ const FloatKernels& table(Isa isa) {
 
 }  // namespace
 
-const FloatKernels& float_kernels() {
-  return table(active_isa());
-}
+const FloatKernels& float_kernels() { return table(active_isa()); }
 
 }  // namespace jielong

@@ -80,9 +80,7 @@ void layer_norm(const float* x, const float* gain, const float* bias, float eps,
   if (bias != nullptr) map2(y, bias, y, n, [](Floats v, Floats b) { return v + b; });
 }
 
-JIELONG_KERNEL Floats silu(Floats x) {
-  return x * sigmoid(x);
-}
+JIELONG_KERNEL Floats silu(Floats x) { return x * sigmoid(x); }
 /// Hendrycks and Gimpel (2016): ½·x·(1 + tanh u) is x·sigmoid(2u), without the cancellation.
 JIELONG_KERNEL Floats gelu_tanh(Floats x) {
   constexpr float kTwoRootTwoByPi = 1.5957691216057308f;
@@ -93,29 +91,17 @@ JIELONG_KERNEL Floats gelu_erf(Floats x) {
   constexpr float kRootHalf = 0.7071067811865476f;
   return (x * splat(0.5f)) * one_plus_erf(x * splat(kRootHalf));
 }
-JIELONG_KERNEL Floats relu(Floats x) {
-  return max(zero(), x);
-}
+JIELONG_KERNEL Floats relu(Floats x) { return max(zero(), x); }
 
 /// Calls use(f) with the activation as a function of sixteen lanes.
 template <typename Use>
 JIELONG_KERNEL void with_activation(Activation activation, const Use& use) {
   switch (activation) {
-    case Activation::silu:
-      use([](Floats x) { return silu(x); });
-      break;
-    case Activation::gelu_tanh:
-      use([](Floats x) { return gelu_tanh(x); });
-      break;
-    case Activation::gelu_erf:
-      use([](Floats x) { return gelu_erf(x); });
-      break;
-    case Activation::relu:
-      use([](Floats x) { return relu(x); });
-      break;
-    case Activation::relu_squared:
-      use([](Floats x) { return relu(x) * relu(x); });
-      break;
+    case Activation::silu: use([](Floats x) { return silu(x); }); break;
+    case Activation::gelu_tanh: use([](Floats x) { return gelu_tanh(x); }); break;
+    case Activation::gelu_erf: use([](Floats x) { return gelu_erf(x); }); break;
+    case Activation::relu: use([](Floats x) { return relu(x); }); break;
+    case Activation::relu_squared: use([](Floats x) { return relu(x) * relu(x); }); break;
   }
 }
 
