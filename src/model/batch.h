@@ -21,11 +21,11 @@ struct SequenceRows {
 
 /// The tokens of one pass, those of each chain side by side.
 struct Batch {
-  std::vector<Token> tokens;             ///< (rows)
-  std::vector<std::int64_t> positions;   ///< (rows)
-  std::vector<std::int32_t> segments;    ///< (rows) BERT's token types; empty: all 0
+  std::vector<Token> tokens;            ///< (rows)
+  std::vector<std::int64_t> positions;  ///< (rows)
+  std::vector<std::int32_t> segments;   ///< (rows) BERT's token types; empty: all 0
   std::vector<SequenceRows> sequences;
-  std::vector<std::int64_t> output_rows; ///< rows whose result is wanted, ascending
+  std::vector<std::int64_t> output_rows;  ///< rows whose result is wanted, ascending
 
   std::int64_t rows() const { return static_cast<std::int64_t>(tokens.size()); }
 };

@@ -12,16 +12,14 @@
 namespace jielong {
 namespace {
 
-constexpr std::array<const Family*, 9> kFamilies = {&kLlama,  &kQwen2,  &kQwen3, &kQwen3Moe,
-                                                    &kGemma2, &kGemma3, &kGpt2,  &kPhi3,
-                                                    &kBert};
+constexpr std::array<const Family*, 9> kFamilies = {
+    &kLlama, &kQwen2, &kQwen3, &kQwen3Moe, &kGemma2, &kGemma3, &kGpt2, &kPhi3, &kBert};
 
 [[noreturn]] void throw_unknown(std::string_view name) {
   std::vector<std::string_view> known;
   for (const Family* family : kFamilies) known.push_back(family->name);
-  throw Error(ErrorKind::unsupported,
-              fmt::format("the model family \"{}\" is not supported", name), "",
-              fmt::format("use a model of one of the families {}", fmt::join(known, ", ")));
+  throw Error(ErrorKind::unsupported, fmt::format("the model family \"{}\" is not supported", name),
+              "", fmt::format("use a model of one of the families {}", fmt::join(known, ", ")));
 }
 
 }  // namespace

@@ -63,8 +63,7 @@ class Fields {
   const Json& json() const { return object_; }
 
   [[noreturn]] static void fail(const char* name, const char* what) {
-    throw bad_input(fmt::format("\"{}\" {}", name, what), "config.json",
-                    "check the model's files");
+    throw bad_input(fmt::format("\"{}\" {}", name, what), "config.json", "check the model's files");
   }
 
  private:
@@ -92,8 +91,7 @@ void read_scaling(const Fields& rope, const Fields& config, Hyperparameters& hyp
   scaling.attention_factor = rope.number("attention_factor", 0);
   scaling.original_context = rope.number(
       "original_max_position_embeddings",
-      config.number("original_max_position_embeddings",
-                    static_cast<float>(hyper.context_length)));
+      config.number("original_max_position_embeddings", static_cast<float>(hyper.context_length)));
   if (kind == "linear") {
     scaling.kind = RopeScaling::Kind::linear;
   } else if (kind == "llama3") {
@@ -110,9 +108,8 @@ void read_scaling(const Fields& rope, const Fields& config, Hyperparameters& hyp
     scaling.long_factors = rope.numbers("long_factor");
     if (scaling.attention_factor == 0 && scaling.original_context > 1) {
       // LongRoPE (Ding et al., 2024): √(1 + ln s / ln L).
-      const float stretch =
-          rope.number("factor", static_cast<float>(hyper.context_length) /
-                                    scaling.original_context);
+      const float stretch = rope.number(
+          "factor", static_cast<float>(hyper.context_length) / scaling.original_context);
       if (stretch > 1) {
         scaling.attention_factor =
             std::sqrt(1 + std::log(stretch) / std::log(scaling.original_context));

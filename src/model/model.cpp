@@ -30,8 +30,8 @@ std::optional<std::string> chat_template_of(const Json& config) {
   if (found->is_string()) return found->get<std::string>();
   if (found->is_array()) {
     for (const Json& entry : *found) {
-      if (entry.is_object() && entry.value("name", "") == "default" &&
-          entry.contains("template") && entry["template"].is_string()) {
+      if (entry.is_object() && entry.value("name", "") == "default" && entry.contains("template") &&
+          entry["template"].is_string()) {
         return entry["template"].get<std::string>();
       }
     }
@@ -79,8 +79,7 @@ void Model::load_folder(const std::filesystem::path& path, const LoadOptions& op
 
   const std::string tokenizer_config = folder->text("tokenizer_config.json").value_or("");
   if (const auto text = folder->text("tokenizer.json")) {
-    tokenizer_ =
-        tokenizer_from_json(*text, (path / "tokenizer.json").string(), tokenizer_config);
+    tokenizer_ = tokenizer_from_json(*text, (path / "tokenizer.json").string(), tokenizer_config);
   }
   chat_template_ = folder->text("chat_template.jinja");
   if (!chat_template_ && !tokenizer_config.empty()) {

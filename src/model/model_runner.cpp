@@ -36,8 +36,8 @@ std::size_t cache_bytes(const Model& model, const RunnerOptions& options) {
   for (const KvLayout& layout : layouts_of(model, options.kv_type)) {
     block += layout.page_bytes() + 64;
   }
-  const auto blocks = static_cast<std::size_t>(
-      (options.context_length + KvLayout::kPositions - 1) / KvLayout::kPositions);
+  const auto blocks = static_cast<std::size_t>((options.context_length + KvLayout::kPositions - 1) /
+                                               KvLayout::kPositions);
   return block * blocks * static_cast<std::size_t>(options.max_chains);
 }
 
@@ -102,8 +102,7 @@ void ModelRunner::check(std::span<const Slice> slices) const {
     if (slice.tokens.empty()) throw bad_input("there are no tokens to add", "chain");
     for (const Token token : slice.tokens) {
       if (token < 0 || token >= vocabulary()) {
-        throw bad_input(fmt::format("token {} is not in the vocabulary of {}", token,
-                                    vocabulary()),
+        throw bad_input(fmt::format("token {} is not in the vocabulary of {}", token, vocabulary()),
                         "chain");
       }
     }
@@ -150,8 +149,7 @@ Logits ModelRunner::evaluate(std::span<const Slice> slices) {
       while (!rest.empty()) {
         if (batch.rows() == options_.batch_rows) run(batch, logits_);
         const std::int64_t room = options_.batch_rows - batch.rows();
-        const auto part =
-            rest.first(std::min(rest.size(), static_cast<std::size_t>(room)));
+        const auto part = rest.first(std::min(rest.size(), static_cast<std::size_t>(room)));
         rest = rest.subspan(part.size());
         const std::int64_t first_row = batch.rows(), first_position = chain.length();
         const auto count = static_cast<std::int64_t>(part.size());
@@ -180,10 +178,10 @@ Tensor ModelRunner::hidden_states(std::span<const Token> tokens,
   const auto rows = static_cast<std::int64_t>(tokens.size());
   if (rows == 0) throw bad_input("there are no tokens", "text");
   if (rows > options_.context_length) {
-    throw Error(ErrorKind::limit,
-                fmt::format("{} tokens do not fit into the context of {}", rows,
-                            options_.context_length),
-                "context", "shorten the text");
+    throw Error(
+        ErrorKind::limit,
+        fmt::format("{} tokens do not fit into the context of {}", rows, options_.context_length),
+        "context", "shorten the text");
   }
   if (!segments.empty() && segments.size() != tokens.size()) {
     throw bad_input(fmt::format("{} segments for {} tokens", segments.size(), tokens.size()),

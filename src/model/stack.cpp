@@ -47,8 +47,7 @@ Tensor Stack::hidden(ModelPass& pass) const {
 
 Tensor Stack::logits(ModelPass& pass) const {
   const Tensor x = stream(pass);
-  const Tensor scores =
-      project(pass.pass, final_norm ? &*final_norm : nullptr, x, head);
+  const Tensor scores = project(pass.pass, final_norm ? &*final_norm : nullptr, x, head);
   if (logit_soft_cap > 0) {
     pass.pass.pool().run([&](int thread, int threads) {
       const auto [begin, end] = ThreadPool::slice(scores.channels, 16, thread, threads);

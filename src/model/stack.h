@@ -13,7 +13,7 @@ namespace jielong {
 /// head. Every architecture is such a stack; a family's file names its parts.
 class Stack {
  public:
-  Weight tokens;     ///< (vocabulary, channels)
+  Weight tokens;  ///< (vocabulary, channels)
   float embedding_scale = 1;
   Weight positions;  ///< (context, channels), learned positions; may be absent
   Weight segments;   ///< (segments, channels), BERT's token types; may be absent

@@ -57,8 +57,7 @@ std::unique_ptr<Tokenizer> tokenizer_from_gguf(const Metadata& metadata, std::st
   for (const auto& [role, key] : kRoleKeys) {
     if (const auto id = metadata.get<std::int64_t>(key)) spec.roles.emplace_back(role, *id);
   }
-  spec.end_tokens =
-      metadata.get_or<std::vector<std::int32_t>>("tokenizer.ggml.eos_token_ids", {});
+  spec.end_tokens = metadata.get_or<std::vector<std::int32_t>>("tokenizer.ggml.eos_token_ids", {});
   spec.add_bos = metadata.get<bool>("tokenizer.ggml.add_bos_token");
   spec.add_eos = metadata.get<bool>("tokenizer.ggml.add_eos_token");
   spec.add_sep = metadata.get<bool>("tokenizer.ggml.add_sep_token");

@@ -62,8 +62,8 @@ class WeightSource {
   bool is_gguf() const { return dialect_.names.empty(); }
   std::string file_name(const std::string& name, std::int64_t expert = 0) const;
   const TensorInfo& require(const std::string& name, std::int64_t expert = 0) const;
-  Weight mapped(const std::string& name, const TensorInfo& info, std::int64_t out,
-                std::int64_t in, std::span<const std::byte> data) const;
+  Weight mapped(const std::string& name, const TensorInfo& info, std::int64_t out, std::int64_t in,
+                std::span<const std::byte> data) const;
 
   std::shared_ptr<const TensorFile> file_;
   Dialect dialect_;

@@ -75,10 +75,10 @@ TEST_P(Continuations, EqualLlamaCppUpToTies) {
 
 INSTANTIATE_TEST_SUITE_P(
     LlamaCpp, Continuations,
-    testing::Values(
-        RealModel{"SmolLM2-135M-Instruct.Q4_1.gguf", "continuations_smollm2.json"},
-        RealModel{"gemma-3-270m-q4_k_m.gguf", "continuations_gemma3.json"},
-        RealModel{"qwen2.5-coder-1.5b-instruct-q4_k_m.gguf", "continuations_qwen2.5-coder.json"}),
+    testing::Values(RealModel{"SmolLM2-135M-Instruct.Q4_1.gguf", "continuations_smollm2.json"},
+                    RealModel{"gemma-3-270m-q4_k_m.gguf", "continuations_gemma3.json"},
+                    RealModel{"qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+                              "continuations_qwen2.5-coder.json"}),
     [](const auto& model) {
       std::string name = model.param.file;
       name = name.substr(0, name.find_first_of("-."));

@@ -70,9 +70,8 @@ TEST_P(Determinism, SameBytesForAnyChunkingThreadsBatchAndObserver) {
     // Beside other chains of other lengths.
     ModelRunner busy(model, three, {.kv_type = type});
     const auto other = some_tokens(21, 11), third = some_tokens(3, 40);
-    const Slice slices[] = {{busy.open(), other, false},
-                            {busy.open(), tokens, true},
-                            {busy.open(), third, true}};
+    const Slice slices[] = {
+        {busy.open(), other, false}, {busy.open(), tokens, true}, {busy.open(), third, true}};
     const auto batch = copy(busy.evaluate(slices));
     const std::vector<float> middle(
         batch.begin() + model->hyper().vocabulary,
@@ -141,8 +140,8 @@ TEST_F(RunnerTest, TruncatingForgets) {
   runner.truncate(id, 10);
   EXPECT_EQ(runner.length(id), 10);
   const auto again = evaluate(runner, id, all.subspan(10));
-  EXPECT_TRUE(std::equal(again.begin(), again.end(), expected.end() - static_cast<std::ptrdiff_t>(
-                                                                         again.size())));
+  EXPECT_TRUE(std::equal(again.begin(), again.end(),
+                         expected.end() - static_cast<std::ptrdiff_t>(again.size())));
 }
 
 TEST_F(RunnerTest, RefusesWhatDoesNotFitAndChangesNothing) {

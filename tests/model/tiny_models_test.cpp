@@ -57,9 +57,7 @@ std::shared_ptr<Model> load(const fs::path& path, ThreadPool& pool, std::int64_t
 
 /// The context to load a family with: LongRoPE models are meant to stay within their
 /// original one, except in the test of their long factors.
-std::int64_t context_for(const std::string& family) {
-  return family.starts_with("phi3_") ? 32 : 0;
-}
+std::int64_t context_for(const std::string& family) { return family.starts_with("phi3_") ? 32 : 0; }
 
 void expect_logits(const fs::path& model_path, const fs::path& expected_path,
                    std::int64_t context = 0) {
@@ -137,10 +135,9 @@ TEST_P(Bert, HiddenStatesEqualTransformers) {
   EXPECT_THROW(runner.evaluate({&slice, 1}), Error);
 }
 
-INSTANTIATE_TEST_SUITE_P(Goldens, Bert, testing::Values("", "model.gguf"),
-                         [](const auto& file) {
-                           return std::string(*file.param == 0 ? "safetensors" : "gguf");
-                         });
+INSTANTIATE_TEST_SUITE_P(Goldens, Bert, testing::Values("", "model.gguf"), [](const auto& file) {
+  return std::string(*file.param == 0 ? "safetensors" : "gguf");
+});
 
 TEST(TinyModels, HiddenStatesAfterEveryLayerEqualTransformers) {
   ThreadPool pool(1);
