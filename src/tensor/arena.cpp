@@ -21,11 +21,10 @@ float* Arena::floats(std::int64_t count) {
   if (block_ == blocks_.size()) {
     const std::size_t last = blocks_.empty() ? kFirstBlockFloats / 2 : blocks_.back().floats;
     const std::size_t size = std::max(wanted, last * 2);
-    auto* memory = static_cast<float*>(
-        ::operator new[](size * sizeof(float), std::align_val_t(kAlignment)));
-    blocks_.push_back({{memory,
-                        [](float* p) { ::operator delete[](p, std::align_val_t(kAlignment)); }},
-                       size});
+    auto* memory =
+        static_cast<float*>(::operator new[](size * sizeof(float), std::align_val_t(kAlignment)));
+    blocks_.push_back(
+        {{memory, [](float* p) { ::operator delete[](p, std::align_val_t(kAlignment)); }}, size});
     used_ = 0;
   }
   float* result = blocks_[block_].data.get() + used_;

@@ -19,7 +19,8 @@ using Tap = std::function<void(std::string_view name, Tensor value)>;
 /// Memory that passes use again and again: activations and each thread's scratch.
 class Workspace {
  public:
-  explicit Workspace(ThreadPool& pool) : pool_(pool), scratch_(static_cast<std::size_t>(pool.size())) {}
+  explicit Workspace(ThreadPool& pool)
+      : pool_(pool), scratch_(static_cast<std::size_t>(pool.size())) {}
 
   ThreadPool& pool() { return pool_; }
   Arena& arena() { return arena_; }
@@ -46,7 +47,8 @@ class Workspace {
 /// either way.
 class Pass {
  public:
-  explicit Pass(Workspace& workspace, const Tap* tap = nullptr) : workspace_(workspace), tap_(tap) {}
+  explicit Pass(Workspace& workspace, const Tap* tap = nullptr)
+      : workspace_(workspace), tap_(tap) {}
 
   ThreadPool& pool() const { return workspace_.pool(); }
   Workspace& workspace() const { return workspace_; }

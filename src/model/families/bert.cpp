@@ -27,16 +27,15 @@ Stack build(const Hyperparameters& hyper, const WeightSource& source, std::int64
   stack.tokens = source.table("token_embd.weight", hyper.vocabulary, hyper.channels);
   stack.positions = source.table("position_embd.weight", hyper.context_length, hyper.channels);
   if (source.has("token_types.weight")) {
-    stack.segments = source.table("token_types.weight", source.rows_of("token_types.weight"),
-                                  hyper.channels);
+    stack.segments =
+        source.table("token_types.weight", source.rows_of("token_types.weight"), hyper.channels);
   }
   stack.embedding_norm = norm("token_embd_norm");
   stack.depth = hyper.layers;
   for (std::int64_t i = 0; i < hyper.layers; ++i) {
     auto attention = parts::attention(hyper, source, i, nullptr, stack);
     attention->params.causal = false;
-    stack.residuals.push_back(
-        {{}, attention, {}, norm(parts::in_layer(i, "attn_output_norm"))});
+    stack.residuals.push_back({{}, attention, {}, norm(parts::in_layer(i, "attn_output_norm"))});
     stack.residuals.push_back({{},
                                parts::feed_forward(hyper, source, i),
                                {},

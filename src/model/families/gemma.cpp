@@ -28,8 +28,7 @@ constexpr TensorName kNames[] = {
 
 /// Norms before and after every sublayer; windowed layers with a rotation of their own
 /// where the base says so.
-Stack build(const Hyperparameters& hyper, const WeightSource& source,
-            std::int64_t context_length) {
+Stack build(const Hyperparameters& hyper, const WeightSource& source, std::int64_t context_length) {
   Stack stack = parts::decoder(hyper, source);
   const auto global_rope = parts::rope(hyper, source, context_length);
   const auto local_rope = hyper.rope_base_local > 0 ? parts::local_rope(hyper) : global_rope;
@@ -38,10 +37,12 @@ Stack build(const Hyperparameters& hyper, const WeightSource& source,
       return parts::rms_norm(source, parts::in_layer(i, part), hyper.channels, hyper.norm_eps);
     };
     const auto& rope = hyper.is_windowed(i) ? local_rope : global_rope;
-    stack.residuals.push_back({norm("attn_norm"), parts::attention(hyper, source, i, rope, stack),
-                               norm("post_attention_norm"), {}});
-    stack.residuals.push_back({norm("ffn_norm"), parts::gated_feed_forward(hyper, source, i),
-                               norm("post_ffw_norm"), {}});
+    stack.residuals.push_back({norm("attn_norm"),
+                               parts::attention(hyper, source, i, rope, stack),
+                               norm("post_attention_norm"),
+                               {}});
+    stack.residuals.push_back(
+        {norm("ffn_norm"), parts::gated_feed_forward(hyper, source, i), norm("post_ffw_norm"), {}});
   }
   return stack;
 }
@@ -78,8 +79,7 @@ void read_gemma3_gguf(const Metadata& metadata, Hyperparameters& hyper) {
   hyper.window = metadata.get_or<std::int64_t>("gemma3.attention.sliding_window", 0);
   set_window_period(hyper, metadata.get_or<std::int64_t>("gemma3.attention.sliding_window_pattern",
                                                          kGemma3Period));
-  hyper.rope_base_local =
-      metadata.get_or<float>("gemma3.rope.freq_base_swa", kGemma3LocalBase);
+  hyper.rope_base_local = metadata.get_or<float>("gemma3.rope.freq_base_swa", kGemma3LocalBase);
   if (hyper.layers == 62) {  // 27B, as above
     hyper.attention_scale =
         1 / std::sqrt(static_cast<float>(hyper.channels) / static_cast<float>(hyper.heads));

@@ -21,7 +21,7 @@ constexpr std::string_view kModelTypes[] = {"llama", "mistral"};
 }  // namespace
 
 /// Llama 2 and 3, SmolLM2, Mistral and their many descendants.
-const Family kLlama{"llama",     kModelTypes, {parts::kDecoderNames},
-                    read_gguf,   read_config, parts::pre_norm_decoder};
+const Family kLlama{"llama",   kModelTypes, {parts::kDecoderNames},
+                    read_gguf, read_config, parts::pre_norm_decoder};
 
 }  // namespace jielong

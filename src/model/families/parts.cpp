@@ -39,10 +39,9 @@ std::shared_ptr<const Rope> rope(const Hyperparameters& hyper, const WeightSourc
                                  std::int64_t context_length) {
   RopeScaling scaling = hyper.rope_scaling;
   const std::int64_t channels = hyper.rope_channels > 0 ? hyper.rope_channels : hyper.key_dim;
-  const bool is_long = scaling.original_context > 0 &&
-                       static_cast<float>(context_length) > scaling.original_context;
-  const char* longrope =
-      is_long ? "rope_factors_long.weight" : "rope_factors_short.weight";
+  const bool is_long =
+      scaling.original_context > 0 && static_cast<float>(context_length) > scaling.original_context;
+  const char* longrope = is_long ? "rope_factors_long.weight" : "rope_factors_short.weight";
   if (source.has("rope_freqs.weight")) {
     scaling.factors = source.vector("rope_freqs.weight", channels / 2).values;
   } else if (source.has(longrope)) {
@@ -75,8 +74,8 @@ std::shared_ptr<Attention> attention(const Hyperparameters& hyper, const WeightS
     result->key = linear(source, in_layer(layer, "attn_k"), k, hyper.channels);
     result->value = linear(source, in_layer(layer, "attn_v"), v, hyper.channels);
   }
-  result->output = linear(source, in_layer(layer, "attn_output"), hyper.channels,
-                          hyper.heads * hyper.value_dim);
+  result->output =
+      linear(source, in_layer(layer, "attn_output"), hyper.channels, hyper.heads * hyper.value_dim);
   for (const auto& [stem, norm] : {std::pair{"attn_q_norm", &result->query_norm},
                                    std::pair{"attn_k_norm", &result->key_norm}}) {
     const std::string name = in_layer(layer, stem);
@@ -117,8 +116,8 @@ std::shared_ptr<GatedFeedForward> gated_feed_forward(const Hyperparameters& hype
   return result;
 }
 
-std::shared_ptr<FeedForward> feed_forward(const Hyperparameters& hyper,
-                                          const WeightSource& source, std::int64_t layer) {
+std::shared_ptr<FeedForward> feed_forward(const Hyperparameters& hyper, const WeightSource& source,
+                                          std::int64_t layer) {
   auto result = std::make_shared<FeedForward>();
   result->up = linear(source, in_layer(layer, "ffn_up"), hyper.feed_forward, hyper.channels);
   result->down = linear(source, in_layer(layer, "ffn_down"), hyper.channels, hyper.feed_forward);

@@ -42,8 +42,8 @@ std::shared_ptr<GatedFeedForward> gated_feed_forward(const Hyperparameters& hype
                                                      const WeightSource& source,
                                                      std::int64_t layer);
 /// ffn_up, ffn_down.
-std::shared_ptr<FeedForward> feed_forward(const Hyperparameters& hyper,
-                                          const WeightSource& source, std::int64_t layer);
+std::shared_ptr<FeedForward> feed_forward(const Hyperparameters& hyper, const WeightSource& source,
+                                          std::int64_t layer);
 /// ffn_gate_inp and the experts' ffn_gate_exps, ffn_up_exps, ffn_down_exps.
 std::shared_ptr<Experts> experts(const Hyperparameters& hyper, const WeightSource& source,
                                  std::int64_t layer);

@@ -37,7 +37,6 @@ constexpr std::string_view kModelTypes[] = {"phi3"};
 }  // namespace
 
 /// Llama's layout with fused query/key/value and gate/up matrices, and LongRoPE.
-const Family kPhi3{"phi3",    kModelTypes, {kNames},
-                   read_gguf, read_config, parts::pre_norm_decoder};
+const Family kPhi3{"phi3", kModelTypes, {kNames}, read_gguf, read_config, parts::pre_norm_decoder};
 
 }  // namespace jielong

@@ -78,14 +78,12 @@ Tensor Attention::mix(ModelPass& model_pass, const Input& input) const {
   std::vector<SequencePages> pages;
   pages.reserve(model_pass.batch.sequences.size());
   for (const SequenceRows& sequence : model_pass.batch.sequences) {
-    const SequencePages& own =
-        pages.emplace_back(pages_of(pass, sequence, shape, cache_layer));
+    const SequencePages& own = pages.emplace_back(pages_of(pass, sequence, shape, cache_layer));
     for_rows(pass.pool(), sequence.count, [&](std::int64_t i) {
       const std::int64_t row = sequence.first_row + i;
       const std::int64_t position = sequence.first_position + i;
       place_row(table, row, q.row(row), k.row(row));
-      kv_store(own.layout,
-               own.pages[static_cast<std::size_t>(position / KvLayout::kPositions)],
+      kv_store(own.layout, own.pages[static_cast<std::size_t>(position / KvLayout::kPositions)],
                position % KvLayout::kPositions, k.row(row), v.row(row));
     });
     queries.push_back({sequence.first_row, sequence.count, sequence.first_position,

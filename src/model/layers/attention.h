@@ -14,15 +14,15 @@ namespace jielong {
 /// architecture has them.
 class Attention : public Layer {
  public:
-  Linear query;   ///< (heads · key_dim, channels)
-  Linear key;     ///< (kv_heads · key_dim, channels)
-  Linear value;   ///< (kv_heads · value_dim, channels)
-  Linear output;  ///< (channels, heads · value_dim)
+  Linear query;                              ///< (heads · key_dim, channels)
+  Linear key;                                ///< (kv_heads · key_dim, channels)
+  Linear value;                              ///< (kv_heads · value_dim, channels)
+  Linear output;                             ///< (channels, heads · value_dim)
   std::optional<Norm> query_norm, key_norm;  ///< over the channels of each head
   std::shared_ptr<const Rope> rope;          ///< none: positions are added elsewhere
   AttentionParams params;
-  KvLayout shape;               ///< kv_heads, key_dim and value_dim
-  std::int64_t cache_layer = 0; ///< which pages of the cache are this layer's
+  KvLayout shape;                ///< kv_heads, key_dim and value_dim
+  std::int64_t cache_layer = 0;  ///< which pages of the cache are this layer's
 
   Tensor forward(ModelPass& pass, const Input& input) const override;
   void forward_add(ModelPass& pass, const Input& input, const Tensor& sum) const override;

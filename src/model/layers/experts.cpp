@@ -21,10 +21,9 @@ std::vector<std::vector<Visit>> route(const Tensor& probabilities, std::int64_t 
   for (std::int64_t row = 0; row < probabilities.rows; ++row) {
     const float* p = probabilities.row(row);
     std::iota(order.begin(), order.end(), 0);
-    std::partial_sort(order.begin(), order.begin() + used, order.end(),
-                      [p](std::int64_t a, std::int64_t b) {
-                        return p[a] != p[b] ? p[a] > p[b] : a < b;
-                      });
+    std::partial_sort(
+        order.begin(), order.begin() + used, order.end(),
+        [p](std::int64_t a, std::int64_t b) { return p[a] != p[b] ? p[a] > p[b] : a < b; });
     float total = 1;
     if (normalize_weights) {
       total = 0;
@@ -42,8 +41,7 @@ std::vector<std::vector<Visit>> route(const Tensor& probabilities, std::int64_t 
 
 Tensor Experts::forward(ModelPass& model_pass, const Input& input) const {
   Pass& pass = model_pass.pass;
-  const Tensor x =
-      input.norm != nullptr ? normalize(pass, *input.norm, input.x) : input.x;
+  const Tensor x = input.norm != nullptr ? normalize(pass, *input.norm, input.x) : input.x;
   const Tensor probabilities = project(pass, nullptr, x, router);
   for (std::int64_t i = 0; i < x.rows; ++i) {
     vectors().softmax(probabilities.row(i), probabilities.channels);
@@ -58,8 +56,7 @@ Tensor Experts::forward(ModelPass& model_pass, const Input& input) const {
     const ArenaScope scope(pass.arena());
     const Tensor gathered = pass.empty(static_cast<std::int64_t>(visits[e].size()), x.channels);
     for (std::size_t i = 0; i < visits[e].size(); ++i) {
-      std::copy_n(x.row(visits[e][i].row), x.channels,
-                  gathered.row(static_cast<std::int64_t>(i)));
+      std::copy_n(x.row(visits[e][i].row), x.channels, gathered.row(static_cast<std::int64_t>(i)));
     }
     const Tensor y = experts[e].forward(model_pass, {gathered, nullptr});
     for (std::size_t i = 0; i < visits[e].size(); ++i) {

@@ -125,7 +125,7 @@ void project(Pass& pass, const Norm* norm, const Tensor& x, std::span<const Proj
   }
   with_prepared_rows(
       pass, norm, input, formats_of(outputs),
-      [&](int thread, int threads, RowBuffer* const (&buffers)[kFormats]) {
+      [&](int thread, int threads, RowBuffer* const(&buffers)[kFormats]) {
         for_my_panels(outputs, thread, threads, [&](const Projection& output, Range panels) {
           const auto format = output.linear->weight.packed.row_format();
           compute(output, *buffers[static_cast<std::size_t>(format)], panels, false);
@@ -156,7 +156,7 @@ Tensor project_gated(Pass& pass, const Norm* norm, const Tensor& x, const Linear
   }
   with_prepared_rows(
       pass, norm, x, formats_of(outputs),
-      [&](int thread, int threads, RowBuffer* const (&buffers)[kFormats]) {
+      [&](int thread, int threads, RowBuffer* const(&buffers)[kFormats]) {
         // A thread computes the same features of gate and up, and so can join them itself.
         const auto [begin, end] =
             ThreadPool::slice(gate.weight.packed.panels(), 1, thread, threads);
@@ -168,8 +168,8 @@ Tensor project_gated(Pass& pass, const Norm* norm, const Tensor& x, const Linear
         const std::int64_t from = begin * PackedMatrix::kPanel;
         const std::int64_t to = std::min(end * PackedMatrix::kPanel, y.channels);
         for (std::int64_t i = 0; i < y.rows; ++i) {
-          vectors().gated(activation, y.row(i) + from, outputs[1].y.row(i) + from,
-                          y.row(i) + from, to - from);
+          vectors().gated(activation, y.row(i) + from, outputs[1].y.row(i) + from, y.row(i) + from,
+                          to - from);
         }
       });
   return y;
@@ -187,7 +187,7 @@ void project_add(Pass& pass, const Tensor& x, const Linear& linear, const Tensor
   const std::span outputs(&output, 1);
   with_prepared_rows(
       pass, nullptr, x, formats_of(outputs),
-      [&](int thread, int threads, RowBuffer* const (&buffers)[kFormats]) {
+      [&](int thread, int threads, RowBuffer* const(&buffers)[kFormats]) {
         for_my_panels(outputs, thread, threads, [&](const Projection& each, Range panels) {
           const auto format = linear.weight.packed.row_format();
           compute(each, *buffers[static_cast<std::size_t>(format)], panels, true);

@@ -21,9 +21,8 @@ void scale_llama3(const RopeScaling& scaling, std::vector<float>& frequencies) {
     if (wavelength > low_wavelength) {
       frequency /= scaling.factor;
     } else if (wavelength > high_wavelength) {
-      const float smooth =
-          (scaling.original_context / wavelength - scaling.low_frequency_factor) /
-          (scaling.high_frequency_factor - scaling.low_frequency_factor);
+      const float smooth = (scaling.original_context / wavelength - scaling.low_frequency_factor) /
+                           (scaling.high_frequency_factor - scaling.low_frequency_factor);
       frequency = (1 - smooth) * frequency / scaling.factor + smooth * frequency;
     }
   }
@@ -38,8 +37,7 @@ void scale_yarn(const RopeScaling& scaling, float base, std::int64_t channels,
            (2 * std::log(base));
   };
   const float low = std::max(std::floor(channel_of(scaling.beta_fast)), 0.0f);
-  float high = std::min(std::ceil(channel_of(scaling.beta_slow)),
-                        static_cast<float>(channels - 1));
+  float high = std::min(std::ceil(channel_of(scaling.beta_slow)), static_cast<float>(channels - 1));
   if (high <= low) high = low + 0.001f;
   for (std::size_t i = 0; i < frequencies.size(); ++i) {
     const float ramp = std::clamp((static_cast<float>(i) - low) / (high - low), 0.0f, 1.0f);

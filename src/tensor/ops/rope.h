@@ -12,7 +12,7 @@ namespace jielong {
 /// Rotary position embedding (Su et al., 2021) with its long-context variants.
 struct Rope {
   RopePairs pairs = RopePairs::halves;
-  std::int64_t channels = 0;  ///< rotated channels of a head; the rest pass through
+  std::int64_t channels = 0;       ///< rotated channels of a head; the rest pass through
   std::vector<float> frequencies;  ///< (channels / 2), radians a position
   float magnitude = 1;  ///< multiplies cosine and sine (YaRN's and LongRoPE's attention factor)
 };
@@ -25,7 +25,7 @@ struct RopeScaling {
   float original_context = 0;
   float low_frequency_factor = 1, high_frequency_factor = 4;  ///< llama3
   float beta_fast = 32, beta_slow = 1;                        ///< yarn
-  float attention_factor = 0;  ///< magnitude; 0: what the kind implies
+  float attention_factor = 0;       ///< magnitude; 0: what the kind implies
   std::vector<float> factors;       ///< one divisor a frequency: LongRoPE, or precomputed llama3
   std::vector<float> long_factors;  ///< LongRoPE beyond the original context
 };
