@@ -6,7 +6,7 @@
 //   32-value formats: for every block of 32 k, an exact int32 dot product p, then
 //     y = fma(p, d·dx, y), and with minima y = fma(m, dx·Σx, y);
 //   K formats: for every 256 k, the exact int32 sums P = Σ scale·p and M = Σ min·Σx, then
-//     y = fma(P, d·dx, y), and with minima y = fma(−M, dmin·dx, y);
+//     y = fma(P·d, dx, y), or with minima y = fma(fma(−M, dmin, P·d), dx, y);
 //   plain formats: y = fma(w, x, y) for every k.
 
 /// The rows a kernel reads: `stride` bytes from one to the next.

@@ -214,27 +214,32 @@ JIELONG_KERNEL void correct_offset(const std::uint8_t* w, const Rows& x, std::in
   }
 }
 
-/// Adds the minima's part of one step of a K format.
+/// Adds one step of a K format to the outputs: P = Σ scale·p is given, M = Σ min·Σx is
+/// computed here.
 template <typename Format, int R>
-JIELONG_KERNEL void add_minima(const std::uint8_t* w, const Rows& x, std::int64_t step,
-                               Floats (&y)[R]) {
+JIELONG_KERNEL void add_step(const std::uint8_t* w, const Rows& x, std::int64_t step,
+                             const Ints (&sum)[R], Floats (&y)[R]) {
+  const Floats d = Format::d(w);
+  Floats scaled[R];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) scaled[r] = to_floats(sum[r]) * d;
   if constexpr (Format::kHasMins) {
     Ints total[R];
     for (int r = 0; r < R; ++r) total[r] = zero_ints();
 #pragma GCC unroll 8
     for (int i = 0; i < 128 / Format::kBlock; ++i) {
       const Words mins = Format::mins(w, i);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
         total[r] = dot_pairs(total[r], mins, sums_of<Format::kBlock>(x, r, step) + 2 * i);
       }
     }
     const Floats dmin = Format::dmin(w);
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-      y[r] = fnma(to_floats(total[r]), dmin * splat(x.scales(r)[step]), y[r]);
-    }
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) scaled[r] = fnma(to_floats(total[r]), dmin, scaled[r]);
   }
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) y[r] = fma(scaled[r], splat(x.scales(r)[step]), y[r]);
 }
 
 /// One step of 256 values of a K format.
@@ -246,12 +251,7 @@ JIELONG_KERNEL void few_step256(const std::uint8_t* w, const Rows& x, std::int64
 #pragma GCC unroll 1
   for (int pair = 0; pair < 4; ++pair) few256_pair<Format, R>(w, pair, x, 256 * step, sum);
   correct_offset<Format, R>(w, x, step, sum);
-  const Floats d = Format::d(w);
-#pragma GCC unroll 8
-  for (int r = 0; r < R; ++r) {
-    y[r] = fma(to_floats(sum[r]), d * splat(x.scales(r)[step]), y[r]);
-  }
-  add_minima<Format, R>(w, x, step, y);
+  add_step<Format, R>(w, x, step, sum, y);
 }
 
 /// R rows by one panel.

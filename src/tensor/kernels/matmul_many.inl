@@ -32,8 +32,25 @@ struct Stretch {
   std::int64_t panels;             ///< at most Engine::kPanels
   float* sums;                     ///< (panels, padded rows, 16)
   std::size_t sum_floats;          ///< from one panel to the next
-  bool fresh;                      ///< the sums start from zero
 };
+
+/// Writes the sums of rows [t, t + rows) by `count` panels from the task's p-th.
+JIELONG_KERNEL void finish_rows(const MatmulTask& task, std::int64_t t, std::int64_t rows,
+                                std::int64_t p, std::int64_t count, const float* sums,
+                                std::size_t sum_floats) {
+  constexpr std::int64_t kAhead = 16;
+  const std::int64_t panel = task.panel_range.begin + p;
+  float* const y = task.y + t * task.stride + 16 * panel;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      // Rows of y lie far apart, often in pages of their own.
+      if (r + kAhead < rows) __builtin_prefetch(y + (r + kAhead) * task.stride + 16 * i, 1);
+      finish(y + r * task.stride + 16 * i,
+             load(sums + static_cast<std::size_t>(i) * sum_floats + 16 * r),
+             task.out - 16 * (panel + i), task.accumulate);
+    }
+  }
+}
 
 template <typename Engine>
 void multiply_many(const MatmulTask& task) {
@@ -71,12 +88,12 @@ void multiply_many(const MatmulTask& task) {
           const std::int64_t count = last - p < Engine::kPanels ? last - p : Engine::kPanels;
           float* const sum =
               chunks == 1 ? sums : sums + static_cast<std::size_t>(p - first) * sum_floats;
-          Stretch stretch{x,  rows,  0,     0,   prepared,   k,    end - k,
-                          {}, apart, count, sum, sum_floats, false};
+          if (k == 0)
+            __builtin_memset(sum, 0, static_cast<std::size_t>(count) * sum_floats * sizeof(float));
+          Stretch stretch{x, rows, 0, 0, prepared, k, end - k, {}, apart, count, sum, sum_floats};
           for (std::int64_t s = k; s < end; s += Engine::kStretch) {
             stretch.first = s;
             stretch.steps = end - s < Engine::kStretch ? end - s : Engine::kStretch;
-            stretch.fresh = s == 0;
             for (std::int64_t i = 0; i < count; ++i) {
               const auto panel = static_cast<std::size_t>(task.panel_range.begin + p + i);
               stretch.weights[i] =
@@ -88,15 +105,7 @@ void multiply_many(const MatmulTask& task) {
             }
             Engine::run(stretch);
           }
-          if (end < steps) continue;
-          for (std::int64_t i = 0; i < count; ++i) {
-            const std::int64_t panel = task.panel_range.begin + p + i;
-            for (std::int64_t r = 0; r < rows; ++r) {
-              finish(task.y + (t + r) * task.stride + 16 * panel,
-                     load(sum + static_cast<std::size_t>(i) * sum_floats + 16 * r),
-                     task.out - 16 * panel, task.accumulate);
-            }
-          }
+          if (end == steps) finish_rows(task, t, rows, p, count, sum, sum_floats);
         }
       }
     }

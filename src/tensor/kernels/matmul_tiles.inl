@@ -30,7 +30,7 @@ void tile_small(const Stretch& s, std::int64_t row) {
   const Rows x{s.x.first + static_cast<std::size_t>(row) * stride, stride, s.x.layout};
   float* const sums = s.sums + 16 * row;
   Floats y[R];
-  for (int r = 0; r < R; ++r) y[r] = s.fresh ? zero() : load(sums + 16 * r);
+  for (int r = 0; r < R; ++r) y[r] = load(sums + 16 * r);
   const std::uint8_t* w = s.apart;
   for (std::int64_t step = s.first; step < s.first + s.steps; ++step, w += apart_bytes<Format>()) {
     const auto* scales = reinterpret_cast<const float*>(w + 1024);
@@ -101,14 +101,10 @@ void tile_super(const Stretch& s, std::int64_t row) {
       for (int r = 0; r < R; ++r) sum[r] = scaled<Format>(sum[r], p[r], scale);
     }
     correct_offset<Format, R>(w, x, step, sum);
-    const Floats d = Format::d(w);
     Floats y[R];
 #pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) {
-      y[r] = s.fresh && i == 0 ? zero() : load(sums + 16 * r);
-      y[r] = fma(to_floats(sum[r]), d * splat(x.scales(r)[step]), y[r]);
-    }
-    add_minima<Format, R>(w, x, step, y);
+    for (int r = 0; r < R; ++r) y[r] = load(sums + 16 * r);
+    add_step<Format, R>(w, x, step, sum, y);
     for (int r = 0; r < R; ++r) store(sums + 16 * r, y[r]);
   }
 }

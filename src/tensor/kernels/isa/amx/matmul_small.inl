@@ -52,6 +52,8 @@ struct SmallTileEngine {
   static constexpr int kPanels = 1, kRowTile = 16;
   static constexpr std::size_t kApart = apart_bytes<F>();
   static constexpr std::int64_t kStretch = 24;
+  /// Steps between storing and scaling products, so that both units have work.
+  static constexpr std::int64_t kAhead = 1, kRing = 2;
   /// Floats of `prepared` for one block of 16 rows: their scales, then scaled sums.
   static constexpr std::size_t kPrepared = F::kHasMins ? 32 : 16;
 
@@ -93,8 +95,9 @@ struct SmallTileEngine {
   }
 
   /// Adds one block's products (16 rows, 16 outputs) to the sums.
-  static JIELONG_KERNEL_MEMBER void scale(const std::int32_t* p, const float* scales, int block,
-                                          const float* rows, Floats (&y)[16]) {
+  static JIELONG_KERNEL_MEMBER void scale(const std::int32_t* p, const std::uint8_t* apart,
+                                          int block, const float* rows, Floats (&y)[16]) {
+    const float* scales = reinterpret_cast<const float*>(apart + 1024);
     const Floats d = load(scales + 16 * block);
     if constexpr (F::kHasMins) {
       const Floats m = load(scales + 32 + 16 * block);
@@ -112,39 +115,39 @@ struct SmallTileEngine {
   }
 
   static void run(const Stretch& s) {
-    alignas(64) std::int32_t products[2][2][256];
+    alignas(64) std::int32_t ring[kRing][2][256];
+    const std::int64_t ahead = s.steps < kAhead ? s.steps : kAhead;
     for (std::int64_t row = 0; row < s.rows; row += 16) {
       const std::int8_t* q = s.x.values(static_cast<int>(row)) + 64 * s.first;
       const float* prepared =
           reinterpret_cast<const float*>(s.prepared) +
           static_cast<std::size_t>(row / 16) * block_stride(s.prepared_steps) +
           static_cast<std::size_t>(2 * (s.first - s.prepared_first)) * kPrepared;
-      const std::uint8_t* w = s.apart;
-      float* sums = s.sums + 16 * row;
+      const std::uint8_t *next = s.apart, *now = s.apart;
+      float* const sums = s.sums + 16 * row;
       Floats y[16];
 #pragma GCC unroll 16
-      for (int r = 0; r < 16; ++r) y[r] = s.fresh ? zero() : load(sums + 16 * r);
-      first_product(q, s.x.stride, w);
-      tile_store<0>(products[0][0]);
-      second_product(q, s.x.stride, w);
-      tile_store<1>(products[0][1]);
-      for (std::int64_t i = 1; i < s.steps; ++i) {
-        std::int32_t(*const now)[256] = products[(i - 1) & 1];
-        std::int32_t(*const next)[256] = products[i & 1];
-        const float* scales = reinterpret_cast<const float*>(w + 1024);
-        w += kApart;
-        q += 64;
-        first_product(q, s.x.stride, w);
-        scale(now[0], scales, 0, prepared, y);
-        second_product(q, s.x.stride, w);
-        tile_store<0>(next[0]);
-        scale(now[1], scales, 1, prepared + kPrepared, y);
-        tile_store<1>(next[1]);
+      for (int r = 0; r < 16; ++r) y[r] = load(sums + 16 * r);
+      for (std::int64_t i = 0; i < ahead; ++i, q += 64, next += kApart) {
+        first_product(q, s.x.stride, next);
+        second_product(q, s.x.stride, next);
+        tile_store<0>(ring[i][0]);
+        tile_store<1>(ring[i][1]);
+      }
+      std::int64_t i = 0;
+      for (; i + ahead < s.steps; ++i, q += 64, next += kApart, now += kApart) {
+        first_product(q, s.x.stride, next);
+        scale(ring[i % kRing][0], now, 0, prepared, y);
+        second_product(q, s.x.stride, next);
+        tile_store<0>(ring[(i + kAhead) % kRing][0]);
+        scale(ring[i % kRing][1], now, 1, prepared + kPrepared, y);
+        tile_store<1>(ring[(i + kAhead) % kRing][1]);
         prepared += 2 * kPrepared;
       }
-      const float* scales = reinterpret_cast<const float*>(w + 1024);
-      scale(products[(s.steps - 1) & 1][0], scales, 0, prepared, y);
-      scale(products[(s.steps - 1) & 1][1], scales, 1, prepared + kPrepared, y);
+      for (; i < s.steps; ++i, now += kApart, prepared += 2 * kPrepared) {
+        scale(ring[i % kRing][0], now, 0, prepared, y);
+        scale(ring[i % kRing][1], now, 1, prepared + kPrepared, y);
+      }
 #pragma GCC unroll 16
       for (int r = 0; r < 16; ++r) store(sums + 16 * r, y[r]);
     }

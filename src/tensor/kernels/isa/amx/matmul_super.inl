@@ -9,6 +9,8 @@ struct SuperTileEngine {
   using Format = F;
   static constexpr int kPanels = 2, kRowTile = 16;
   static constexpr std::int64_t kStretch = 1;
+  /// Row tiles between storing and scaling products; see SmallTileEngine.
+  static constexpr std::int64_t kAhead = 1, kRing = 2;
   /// Q2_K: 3 · 15 fits a byte.
   static constexpr bool kTwoPlanes = offset_of<F>() != 0 || F::kBlock == 32;
   static constexpr int kPairs = 128 / F::kBlock;
@@ -107,31 +109,34 @@ struct SuperTileEngine {
     }
   }
 
-  /// Adds the stored products of rows [first, first + count) of one panel to its sums.
-  template <int count>
+  /// Adds the stored products of 8 rows from `first` of one panel to their sums.
   static JIELONG_KERNEL_MEMBER void scale(const std::int32_t (*p)[256], const std::uint8_t* apart,
-                                          const std::int32_t* prepared, int first, bool fresh,
-                                          float* sums) {
+                                          const std::int32_t* prepared, int first, float* sums) {
     const float* scales = reinterpret_cast<const float*>(apart + kScales);
-    const Floats d = load(scales);
+    const Floats d = load(scales), dmin = load(scales + 16);
     const auto* rows = reinterpret_cast<const float*>(prepared);
-#pragma GCC unroll 16
-    for (int i = 0; i < count; ++i) {
+    // In registers before the first store: the compiler must take that to change them.
+    Words minima[kPairs];
+    if constexpr (F::kHasMins) {
+#pragma GCC unroll 8
+      for (int j = 0; j < kPairs; ++j) minima[j] = {_mm512_load_si512(apart + kMinima + 64 * j)};
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) {
       const int r = first + i;
-      Ints sum = load_ints(p[0] + 16 * r);
-      if constexpr (kTwoPlanes) sum = sum + shift_left<7>(load_ints(p[1] + 16 * r));
-      Floats y = fresh ? zero() : load(sums + 16 * r);
-      y = fma(to_floats(sum), d * splat(rows[r]), y);
+      Ints whole = load_ints(p[0] + 16 * r);
+      if constexpr (kTwoPlanes) whole = whole + shift_left<7>(load_ints(p[1] + 16 * r));
+      Floats sum = to_floats(whole) * d;
       if constexpr (F::kHasMins) {
         Ints total = zero_ints();
 #pragma GCC unroll 8
         for (int j = 0; j < kPairs; ++j) {
-          const Words minima = {_mm512_load_si512(apart + kMinima + 64 * j)};
-          total = dot_pairs(total, minima,
+          total = dot_pairs(total, minima[j],
                             reinterpret_cast<const std::int16_t*>(prepared + 16 + 16 * j + r));
         }
-        y = fnma(to_floats(total), load(scales + 16) * splat(rows[r]), y);
+        sum = fnma(to_floats(total), dmin, sum);
       }
+      const Floats y = fma(sum, splat(rows[r]), load(sums + 16 * r));
       store(sums + 16 * r, y);
     }
   }
@@ -151,53 +156,62 @@ struct SuperTileEngine {
     if constexpr (panels == 2 && kTwoPlanes) tile_store<3>(p[3]);
   }
 
-  /// Quarter `part` of the rows of the tile stored before.
-  template <int panels, int part>
-  static JIELONG_KERNEL_MEMBER void scale_part(const Stretch& s, std::int64_t row,
+  /// Part 0 … 2·panels − 1 of the tiles stored before: half the rows of one panel.
+  template <int part>
+  static JIELONG_KERNEL_MEMBER void scale_part(const Stretch& s, std::int64_t tile,
                                                const std::int32_t (*p)[256]) {
     const auto* prepared =
         reinterpret_cast<const std::int32_t*>(s.prepared) +
-        static_cast<std::size_t>(row / 16 * s.prepared_steps + s.first - s.prepared_first) *
-            kPrepared;
-    float* sums = s.sums + 16 * row;
-    scale<4>(p, s.apart, prepared, 4 * part, s.fresh, sums);
-    if constexpr (panels == 2) {
-      scale<4>(p + 2, s.apart + kApart, prepared, 4 * part, s.fresh, sums + s.sum_floats);
-    }
+        static_cast<std::size_t>(tile * s.prepared_steps + s.first - s.prepared_first) * kPrepared;
+    constexpr int panel = part / 2;
+    scale(p + 2 * panel, s.apart + panel * kApart, prepared, part % 2 * 8,
+          s.sums + 256 * tile + panel * s.sum_floats);
+  }
+
+  /// Calls the rows' next tile into the first-level cache.
+  static JIELONG_KERNEL_MEMBER void fetch(const std::int8_t* q, std::size_t stride, int pair) {
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < 16; ++r) __builtin_prefetch(q + r * stride + 64 * pair);
   }
 
   template <int panels>
   static void run_panels(const Stretch& s) {
-    alignas(64) std::int32_t products[2][4][256];
-    const std::size_t stride = s.x.stride;
+    alignas(64) std::int32_t ring[kRing][4][256];
+    const std::size_t stride = s.x.stride, tile_stride = 16 * stride;
     const std::int8_t* q = s.x.values(0) + 256 * s.first;
-    const std::size_t tile_stride = 16 * stride;
-    clear<panels>();
-    multiply_pair<panels, 0>(q, stride, s.apart);
-    multiply_pair<panels, 1>(q, stride, s.apart);
-    multiply_pair<panels, 2>(q, stride, s.apart);
-    multiply_pair<panels, 3>(q, stride, s.apart);
-    keep<panels>(products[0]);
-    std::int64_t row = 16;
-    for (; row < s.rows; row += 16) {
-      std::int32_t(*const now)[256] = products[(row / 16 - 1) & 1];
-      q += tile_stride;
+    const std::int64_t tiles = (s.rows + 15) / 16, ahead = tiles < kAhead ? tiles : kAhead;
+    for (std::int64_t t = 0; t < ahead; ++t, q += tile_stride) {
       clear<panels>();
       multiply_pair<panels, 0>(q, stride, s.apart);
-      scale_part<panels, 0>(s, row - 16, now);
       multiply_pair<panels, 1>(q, stride, s.apart);
-      scale_part<panels, 1>(s, row - 16, now);
       multiply_pair<panels, 2>(q, stride, s.apart);
-      scale_part<panels, 2>(s, row - 16, now);
       multiply_pair<panels, 3>(q, stride, s.apart);
-      scale_part<panels, 3>(s, row - 16, now);
-      keep<panels>(products[row / 16 & 1]);
+      keep<panels>(ring[t]);
     }
-    std::int32_t(*const last)[256] = products[(row / 16 - 1) & 1];
-    scale_part<panels, 0>(s, row - 16, last);
-    scale_part<panels, 1>(s, row - 16, last);
-    scale_part<panels, 2>(s, row - 16, last);
-    scale_part<panels, 3>(s, row - 16, last);
+    std::int64_t t = 0;
+    for (; t + ahead < tiles; ++t, q += tile_stride) {
+      std::int32_t(*const now)[256] = ring[t % kRing];
+      clear<panels>();
+      multiply_pair<panels, 0>(q, stride, s.apart);
+      fetch(q + tile_stride, stride, 0);
+      scale_part<0>(s, t, now);
+      multiply_pair<panels, 1>(q, stride, s.apart);
+      fetch(q + tile_stride, stride, 1);
+      scale_part<1>(s, t, now);
+      multiply_pair<panels, 2>(q, stride, s.apart);
+      fetch(q + tile_stride, stride, 2);
+      if constexpr (panels == 2) scale_part<2>(s, t, now);
+      multiply_pair<panels, 3>(q, stride, s.apart);
+      fetch(q + tile_stride, stride, 3);
+      if constexpr (panels == 2) scale_part<3>(s, t, now);
+      keep<panels>(ring[(t + kAhead) % kRing]);
+    }
+    for (; t < tiles; ++t) {
+      scale_part<0>(s, t, ring[t % kRing]);
+      scale_part<1>(s, t, ring[t % kRing]);
+      if constexpr (panels == 2) scale_part<2>(s, t, ring[t % kRing]);
+      if constexpr (panels == 2) scale_part<3>(s, t, ring[t % kRing]);
+    }
   }
 
   static void run(const Stretch& s) {
