@@ -1,0 +1,158 @@
+#include "model/convert/plan.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "model/convert/hyper_metadata.h"
+#include "model/convert/tensor_plan.h"
+#include "model/convert/tokenizer_files.h"
+#include "model/convert/tokenizer_metadata.h"
+#include "model/family.h"
+#include "model/gguf.h"
+#include "model/safetensors.h"
+
+namespace jielong {
+namespace {
+
+ModelTraits traits_of(const Hyperparameters& hyper, bool tied_embeddings) {
+  return {hyper.family, hyper.layers, hyper.heads, hyper.kv_heads, hyper.experts, tied_embeddings};
+}
+
+/// Reads what the recipe's rules ask for; a family that we cannot run may still be quantized.
+ModelTraits traits_of(const GgufFile& file) {
+  const Metadata& metadata = file.metadata();
+  ModelTraits traits;
+  traits.family = metadata.get_or<std::string>("general.architecture", "");
+  const auto count = [&](const char* rest) -> std::int64_t {
+    const MetaValue* value = metadata.find(traits.family + "." + rest);
+    if (value == nullptr) return 0;
+    if (!value->is_array()) return value->as<std::int64_t>();
+    const auto each_layer = value->as<std::vector<std::int64_t>>();
+    return each_layer.empty() ? 0 : each_layer.front();
+  };
+  traits.layers = count("block_count");
+  traits.heads = count("attention.head_count");
+  traits.kv_heads = count("attention.head_count_kv");
+  if (traits.kv_heads == 0) traits.kv_heads = traits.heads;
+  traits.experts = count("expert_count");
+  traits.tied_embeddings = !file.contains("output.weight");
+  return traits;
+}
+
+RowSource unchanged(const TensorInfo& tensor) {
+  RowSource source;
+  source.name = tensor.name;
+  source.shape = tensor.shape;
+  source.parts = {&tensor};
+  return source;
+}
+
+/// What the files state and GGUF cannot.
+void check_expressible(const Hyperparameters& hyper) {
+  if (hyper.attention_scale <= 0) return;
+  const auto is_near = [&](double channels) {
+    return std::fabs(hyper.attention_scale * std::sqrt(channels) - 1) < 1e-4;
+  };
+  const bool is_27b = (hyper.family == "gemma2" && hyper.layers == 46) ||
+                      (hyper.family == "gemma3" && hyper.layers == 62);
+  const auto expected = static_cast<double>(is_27b ? hyper.channels / hyper.heads : hyper.key_dim);
+  if (!is_near(expected)) {
+    throw Error(ErrorKind::unsupported, "GGUF cannot state this attention scale",
+                "config.json, \"query_pre_attn_scalar\"");
+  }
+}
+
+/// Copies the folder's own tokenizer and settings.
+void copy_files(const ModelFolder& folder, ConversionPlan& plan) {
+  for (const char* name :
+       {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+        "generation_config.json", "chat_template.jinja", "vocab.txt", "vocab.json", "merges.txt"}) {
+    if (auto text = folder.text(name)) plan.files.emplace_back(name, std::move(*text));
+  }
+}
+
+}  // namespace
+
+ConversionPlan plan_gguf_to_gguf(const std::filesystem::path& path) {
+  auto file = std::make_shared<GgufFile>(path);
+  ConversionPlan plan;
+  plan.traits = traits_of(*file);
+  for (const TensorInfo& tensor : file->tensors()) plan.tensors.push_back(unchanged(tensor));
+  for (const MetaValue& value : file->metadata().values()) {
+    if (!value.key().starts_with("split.")) plan.metadata.set(value);
+  }
+  plan.source = std::move(file);
+  return plan;
+}
+
+ConversionPlan plan_folder_to_gguf(const std::filesystem::path& path) {
+  auto folder = std::make_shared<ModelFolder>(path);
+  const Json config = parse_json(folder->config(), (path / "config.json").string());
+  const Family& family = family_by_model_type(config.value("model_type", ""));
+  Hyperparameters hyper = read_config_hyperparameters(config, family);
+  check_hyperparameters(hyper, (path / "config.json").string());
+  check_expressible(hyper);
+  if (hyper.name.empty()) hyper.name = std::filesystem::absolute(path).filename().string();
+  ConversionPlan plan;
+  // Gemma and GPT-2 are tied unless they say otherwise; the others the other way round.
+  const bool tied_by_default =
+      family.name == "gpt2" || family.name == "gemma2" || family.name == "gemma3";
+  const bool tied = config.value("tie_word_embeddings", tied_by_default);
+  plan.tensors = plan_gguf_tensors(folder->tensors(), family, hyper, tied, plan.notes);
+  plan.traits = traits_of(hyper, std::none_of(plan.tensors.begin(), plan.tensors.end(),
+                                              [](const RowSource& source) {
+                                                return source.name == "output.weight";
+                                              }));
+  if (family.name == "bert") {
+    for (const RowSource& source : plan.tensors) {
+      if (source.name == "token_types.weight") hyper.segments = source.rows();
+    }
+  }
+  put_hyperparameters(hyper, plan.metadata);
+  put_tokenizer(*folder, hyper, plan.metadata, plan.notes);
+  plan.source = std::move(folder);
+  return plan;
+}
+
+ConversionPlan plan_gguf_to_folder(const std::filesystem::path& path) {
+  auto file = std::make_shared<GgufFile>(path);
+  const Metadata& metadata = file->metadata();
+  const Family& family = family_by_name(metadata.require<std::string>("general.architecture"));
+  Hyperparameters hyper = read_gguf_hyperparameters(metadata, family);
+  if (hyper.vocabulary == 0) hyper.vocabulary = file->require("token_embd.weight").rows();
+  check_hyperparameters(hyper, path.string());
+  ConversionPlan plan;
+  plan.traits = traits_of(hyper, !file->contains("output.weight"));
+  plan.tensors = plan_hugging_face_tensors(*file, family, hyper);
+  for (const char* name : {"rope_freqs.weight", "rope_factors_short.weight"}) {
+    if (file->contains(name)) {
+      throw Error(ErrorKind::unsupported,
+                  fmt::format("the way back from tensor \"{}\" to config.json is not known", name),
+                  path.string(), "convert from the original Hugging Face folder instead");
+    }
+  }
+  plan.files.emplace_back("config.json",
+                          make_config_json(hyper, metadata, plan.traits.tied_embeddings,
+                                           file->contains("blk.0.attn_q.bias"), "float32"));
+  add_tokenizer_files(metadata, plan.files, plan.notes);
+  plan.source = std::move(file);
+  return plan;
+}
+
+ConversionPlan plan_folder_to_folder(const std::filesystem::path& path) {
+  auto folder = std::make_shared<ModelFolder>(path);
+  ConversionPlan plan;
+  for (const TensorInfo& tensor : folder->tensors().tensors()) {
+    plan.tensors.push_back(unchanged(tensor));
+  }
+  plan.files.emplace_back("config.json", folder->config());
+  copy_files(*folder, plan);
+  plan.source = std::move(folder);
+  return plan;
+}
+
+}  // namespace jielong
