@@ -40,8 +40,7 @@ const HuggingFaceName& name_of(const std::string& family) {
 OrderedJson rope_scaling(const Hyperparameters& hyper) {
   const RopeScaling& scaling = hyper.rope_scaling;
   switch (scaling.kind) {
-    case RopeScaling::Kind::linear:
-      return {{"rope_type", "linear"}, {"factor", scaling.factor}};
+    case RopeScaling::Kind::linear: return {{"rope_type", "linear"}, {"factor", scaling.factor}};
     case RopeScaling::Kind::yarn:
       return {{"rope_type", "yarn"},
               {"factor", scaling.factor},
@@ -85,12 +84,11 @@ std::string make_config_json(const Hyperparameters& hyper, const Metadata& metad
     config["decoder_sparse_step"] = 1;
   }
   if (hyper.family == "gemma2" || hyper.family == "gemma3") {
-    config["query_pre_attn_scalar"] =
-        hyper.attention_scale > 0
-            ? static_cast<std::int64_t>(
-                  std::lround(1 / (static_cast<double>(hyper.attention_scale) *
-                                   static_cast<double>(hyper.attention_scale))))
-            : hyper.key_dim;
+    config["query_pre_attn_scalar"] = hyper.attention_scale > 0
+                                          ? static_cast<std::int64_t>(std::lround(
+                                                1 / (static_cast<double>(hyper.attention_scale) *
+                                                     static_cast<double>(hyper.attention_scale))))
+                                          : hyper.key_dim;
     config["attn_logit_softcapping"] =
         hyper.attention_soft_cap > 0 ? OrderedJson(hyper.attention_soft_cap) : OrderedJson();
     config["final_logit_softcapping"] =

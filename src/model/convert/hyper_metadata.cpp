@@ -96,7 +96,9 @@ void put_hyperparameters(const Hyperparameters& hyper, MetadataBuilder& metadata
     if (hyper.family == "bert") {
       keys.flag("attention.causal", false);
       keys.count("pooling_type", static_cast<std::int64_t>(hyper.pooling));
-      if (hyper.segments > 0) keys.count("token_type_count", hyper.segments);
+      if (hyper.segments > 0) {
+        metadata.set("tokenizer.ggml.token_type_count", static_cast<std::uint32_t>(hyper.segments));
+      }
     }
     return;
   }

@@ -103,10 +103,9 @@ ConversionPlan plan_folder_to_gguf(const std::filesystem::path& path) {
       family.name == "gpt2" || family.name == "gemma2" || family.name == "gemma3";
   const bool tied = config.value("tie_word_embeddings", tied_by_default);
   plan.tensors = plan_gguf_tensors(folder->tensors(), family, hyper, tied, plan.notes);
-  plan.traits = traits_of(hyper, std::none_of(plan.tensors.begin(), plan.tensors.end(),
-                                              [](const RowSource& source) {
-                                                return source.name == "output.weight";
-                                              }));
+  plan.traits = traits_of(
+      hyper, std::none_of(plan.tensors.begin(), plan.tensors.end(),
+                          [](const RowSource& source) { return source.name == "output.weight"; }));
   if (family.name == "bert") {
     for (const RowSource& source : plan.tensors) {
       if (source.name == "token_types.weight") hyper.segments = source.rows();

@@ -14,21 +14,37 @@ namespace jielong {
 namespace {
 
 enum FileType : std::uint32_t {
-  kF32 = 0, kF16 = 1, kQ4_0 = 2, kQ4_1 = 3, kQ8_0 = 7, kQ5_0 = 8, kQ5_1 = 9, kQ2_K = 10,
-  kQ3_K_S = 11, kQ3_K_M = 12, kQ3_K_L = 13, kQ4_K_S = 14, kQ4_K_M = 15, kQ5_K_S = 16,
-  kQ5_K_M = 17, kQ6_K = 18, kIQ4_NL = 25, kIQ4_XS = 30, kBF16 = 32,
+  kF32 = 0,
+  kF16 = 1,
+  kQ4_0 = 2,
+  kQ4_1 = 3,
+  kQ8_0 = 7,
+  kQ5_0 = 8,
+  kQ5_1 = 9,
+  kQ2_K = 10,
+  kQ3_K_S = 11,
+  kQ3_K_M = 12,
+  kQ3_K_L = 13,
+  kQ4_K_S = 14,
+  kQ4_K_M = 15,
+  kQ5_K_S = 16,
+  kQ5_K_M = 17,
+  kQ6_K = 18,
+  kIQ4_NL = 25,
+  kIQ4_XS = 30,
+  kBF16 = 32,
 };
 
 constexpr auto kRecipes = std::to_array<Recipe>({
-    {"f32", DType::f32, kF32},           {"f16", DType::f16, kF16},
-    {"bf16", DType::bf16, kBF16},        {"q8_0", DType::q8_0, kQ8_0},
-    {"q6_k", DType::q6_k, kQ6_K},        {"q5_k_m", DType::q5_k, kQ5_K_M},
-    {"q5_k_s", DType::q5_k, kQ5_K_S},    {"q5_1", DType::q5_1, kQ5_1},
-    {"q5_0", DType::q5_0, kQ5_0},        {"q4_k_m", DType::q4_k, kQ4_K_M},
-    {"q4_k_s", DType::q4_k, kQ4_K_S},    {"q4_1", DType::q4_1, kQ4_1},
-    {"q4_0", DType::q4_0, kQ4_0},        {"iq4_nl", DType::iq4_nl, kIQ4_NL},
-    {"iq4_xs", DType::iq4_xs, kIQ4_XS},  {"q3_k_l", DType::q3_k, kQ3_K_L},
-    {"q3_k_m", DType::q3_k, kQ3_K_M},    {"q3_k_s", DType::q3_k, kQ3_K_S},
+    {"f32", DType::f32, kF32},          {"f16", DType::f16, kF16},
+    {"bf16", DType::bf16, kBF16},       {"q8_0", DType::q8_0, kQ8_0},
+    {"q6_k", DType::q6_k, kQ6_K},       {"q5_k_m", DType::q5_k, kQ5_K_M},
+    {"q5_k_s", DType::q5_k, kQ5_K_S},   {"q5_1", DType::q5_1, kQ5_1},
+    {"q5_0", DType::q5_0, kQ5_0},       {"q4_k_m", DType::q4_k, kQ4_K_M},
+    {"q4_k_s", DType::q4_k, kQ4_K_S},   {"q4_1", DType::q4_1, kQ4_1},
+    {"q4_0", DType::q4_0, kQ4_0},       {"iq4_nl", DType::iq4_nl, kIQ4_NL},
+    {"iq4_xs", DType::iq4_xs, kIQ4_XS}, {"q3_k_l", DType::q3_k, kQ3_K_L},
+    {"q3_k_m", DType::q3_k, kQ3_K_M},   {"q3_k_s", DType::q3_k, kQ3_K_S},
     {"q2_k", DType::q2_k, kQ2_K},
 });
 
@@ -81,8 +97,9 @@ DType choose_for_value(const Recipe& recipe, const ModelTraits& traits, std::int
     default: break;
   }
   // In the 70B models eight query heads share these matrices, so bits cost little there.
-  const bool is_70b = traits.layers == 80 && (traits.family == "qwen2" ||
-                      (traits.family == "llama" && traits.heads != traits.kv_heads));
+  const bool is_70b =
+      traits.layers == 80 &&
+      (traits.family == "qwen2" || (traits.family == "llama" && traits.heads != traits.kv_heads));
   if (is_70b && (dtype == DType::q3_k || dtype == DType::q4_k)) return DType::q5_k;
   return dtype;
 }
@@ -176,9 +193,7 @@ DType choose_type(const Recipe& recipe, const ModelTraits& traits, std::string_v
     case Role::value: dtype = choose_for_value(recipe, traits, layer); break;
     case Role::key: dtype = traits.experts == 8 ? DType::q8_0 : dtype; break;
     case Role::down: dtype = choose_for_down(recipe, layer, traits.layers); break;
-    case Role::attention_output:
-      dtype = choose_for_attention_output(recipe, traits.experts);
-      break;
+    case Role::attention_output: dtype = choose_for_attention_output(recipe, traits.experts); break;
     case Role::embedding:
     case Role::other: break;
   }

@@ -23,9 +23,9 @@ std::int64_t RowSource::rows() const {
 
 bool RowSource::keeps_bytes() const {
   const bool vector = shape.size() < 2;
-  return values.empty() && (change == RowChange::none ||
-                            (!vector && (change == RowChange::interleave ||
-                                         change == RowChange::separate)));
+  return values.empty() &&
+         (change == RowChange::none ||
+          (!vector && (change == RowChange::interleave || change == RowChange::separate)));
 }
 
 const TensorInfo& RowSource::part_of(std::int64_t row, std::int64_t& row_in_part) const {

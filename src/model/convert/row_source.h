@@ -25,7 +25,7 @@ struct RowSource {
   std::vector<std::int64_t> shape;  ///< of the output, outermost first
   std::vector<const TensorInfo*> parts;
   RowChange change = RowChange::none;
-  std::int64_t heads = 1;     ///< for interleave and separate
+  std::int64_t heads = 1;      ///< for interleave and separate
   std::int64_t first_row = 0;  ///< of a single part, when only some of its rows are taken
   std::vector<float> values;   ///< instead of parts
 

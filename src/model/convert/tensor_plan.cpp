@@ -157,8 +157,7 @@ std::vector<RowSource> plan_gguf_tensors(const TensorFile& file, const Family& f
         if (source.parts.empty()) continue;
         const std::string stem = filled(entry.gguf, layer, 0);
         source.name = stem + std::string(suffix);
-        source.change =
-            change_to_gguf(family, stem, suffix, source.parts.front()->shape.size());
+        source.change = change_to_gguf(family, stem, suffix, source.parts.front()->shape.size());
         set_shape(source, hyper, stem);
         if (per_expert) source.shape.insert(source.shape.begin(), hyper.experts);
         plan.push_back(std::move(source));

@@ -18,7 +18,12 @@ namespace {
 
 /// GGUF's numbers for kinds of tokens.
 enum TokenKind : std::int32_t {
-  kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6
+  kNormal = 1,
+  kUnknown = 2,
+  kControl = 3,
+  kUserDefined = 4,
+  kUnused = 5,
+  kByte = 6
 };
 
 const Json kNull;
@@ -104,8 +109,7 @@ class TokenizerReader {
   void set_token(const std::string& token, const Json& id, std::int32_t kind) {
     constexpr std::uint64_t kMaxTokens = 1 << 24;
     if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= kMaxTokens) {
-      throw bad_input(fmt::format("token {} has no proper id", in_quotes(token)),
-                      "tokenizer.json");
+      throw bad_input(fmt::format("token {} has no proper id", in_quotes(token)), "tokenizer.json");
     }
     const auto index = id.get<std::size_t>();
     if (index >= tokens_.size()) {
@@ -153,9 +157,8 @@ class TokenizerReader {
 
   bool uses_byte_letters() const {
     const auto has = [](const std::vector<const Json*>& list) {
-      return std::any_of(list.begin(), list.end(), [](const Json* step) {
-        return text_of(*step, "type") == "ByteLevel";
-      });
+      return std::any_of(list.begin(), list.end(),
+                         [](const Json* step) { return text_of(*step, "type") == "ByteLevel"; });
     };
     return has(steps(member(json_, "pre_tokenizer"), "pretokenizers")) ||
            has(steps(member(json_, "decoder"), "decoders"));
@@ -183,18 +186,17 @@ class TokenizerReader {
     const std::vector<std::string> cuts = cut_patterns();
     const bool ignore_merges = member(model_, "ignore_merges") == true;
     const auto normalizers = steps(member(json_, "normalizer"), "normalizers");
-    const bool nfc = std::any_of(normalizers.begin(), normalizers.end(), [](const Json* step) {
-      return text_of(*step, "type") == "NFC";
-    });
+    const bool nfc = std::any_of(normalizers.begin(), normalizers.end(),
+                                 [](const Json* step) { return text_of(*step, "type") == "NFC"; });
     const auto matches = [&](std::string_view name, bool exactly) {
       const auto known = find_pre_tokenizer(name);
-      return known && std::equal(cuts.begin(), cuts.end(), known->patterns.begin(),
-                                 known->patterns.end()) &&
+      return known &&
+             std::equal(cuts.begin(), cuts.end(), known->patterns.begin(), known->patterns.end()) &&
              (!exactly || (known->ignore_merges == ignore_merges && known->nfc == nfc));
     };
     // The best known of the names that mean the same come first.
-    std::vector<std::string_view> names = {"gpt-2",  "smollm", "llama-bpe",
-                                           "qwen2",  "tekken", "gpt-4o"};
+    std::vector<std::string_view> names = {"gpt-2", "smollm", "llama-bpe",
+                                           "qwen2", "tekken", "gpt-4o"};
     for (const std::string_view name : known_pre_tokenizers()) names.push_back(name);
     std::string_view chosen;
     for (const bool exactly : {true, false}) {
@@ -271,9 +273,9 @@ std::string special_token(const Json& config, const std::string& role) {
 void put_special_tokens(const TokenizerReader& reader, const Json& tokenizer_config,
                         const Json& config, const Json& generation, MetadataBuilder& metadata) {
   const std::pair<const char*, const char*> roles[] = {
-      {"bos", "bos"}, {"eos", "eos"}, {"unk", "unknown"}, {"pad", "padding"},
-      {"sep", "seperator"},  // spelt so in the format
-      {"cls", "cls"}, {"mask", "mask"}};
+      {"bos", "bos"},     {"eos", "eos"},       {"unk", "unknown"},
+      {"pad", "padding"}, {"sep", "seperator"},  // spelt so in the format
+      {"cls", "cls"},     {"mask", "mask"}};
   for (const auto& [role, key] : roles) {
     auto id = reader.find(special_token(tokenizer_config, role));
     const Json& number = member(config, (std::string(role) + "_token_id").c_str());
@@ -343,9 +345,8 @@ void put_tokenizer(const ModelFolder& folder, const Hyperparameters& hyper,
     const auto flag = [&](const char* name, const char* role, bool front) {
       const Json& stated = member(tokenizer_config, name);
       metadata.set(fmt::format("tokenizer.ggml.{}", name),
-                   stated.is_boolean()
-                       ? stated.get<bool>()
-                       : reader.adds(special_token(tokenizer_config, role), front));
+                   stated.is_boolean() ? stated.get<bool>()
+                                       : reader.adds(special_token(tokenizer_config, role), front));
     };
     flag("add_bos_token", "bos", true);
     flag("add_eos_token", "eos", false);
