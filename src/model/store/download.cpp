@@ -307,15 +307,16 @@ void download(const Download& file, int retries, const ByteProgress& progress) {
   fs::create_directories(file.destination.parent_path(), ignored);
   Fetch fetch(file, progress);
   int failures = 0;
+  std::uint64_t furthest = fetch.size();
   for (;;) {
-    const std::uint64_t before = fetch.size();
     HttpOutcome outcome;
     outcome.answer.url = file.url;
     if (fetch.attempt(&outcome)) break;
     const bool server_fault = outcome.broke == HttpBreak::none && outcome.answer.status >= 500;
     if (outcome.broke != HttpBreak::transient && !server_fault) throw_http_error(outcome, file.url);
     // Headway earns new tries: a long file on a bad line still arrives.
-    failures = fetch.size() > before ? 1 : failures + 1;
+    failures = fetch.size() > furthest ? 1 : failures + 1;
+    furthest = std::max(furthest, fetch.size());
     if (failures > retries) throw_http_error(outcome, file.url);
     wait(std::chrono::milliseconds(100 << std::min(failures, 6)), progress, fetch.size(), file.url);
   }
