@@ -1,5 +1,8 @@
-// The engine for many rows on instruction sets without matrix tiles: kTileRows rows by one
-// panel in registers. Part of matmul.inl; see matmul_many.inl.
+// The engine for many rows on instruction sets without matrix tiles: kTileRows rows by
+// kTilePanels panels in registers. Part of matmul.inl; see matmul_many.inl.
+
+/// Values of k taken apart at a time: with all its panels they fit the nearest cache.
+constexpr int kTileStretch = kTilePanels == 2 ? 512 : 1024;
 
 /// One step taken apart. 32-value formats: the values (16 groups, 64 bytes), then f32
 /// scales (2 blocks, 16), then minima. K formats: the values (64 groups, 64 bytes), then
@@ -13,108 +16,142 @@ constexpr std::size_t apart_bytes() {
   }
 }
 
-template <typename Format, int R, int g>
+/// Where the taken apart values of panel p lie.
+template <typename Format>
+constexpr std::size_t panel_apart =
+    static_cast<std::size_t>(kTileStretch / Format::kStep) * apart_bytes<Format>();
+
+template <typename Format, int R, int P, int g>
 JIELONG_KERNEL void tile_group(const std::uint8_t* w, const std::int8_t* q, std::size_t stride,
-                               Ints (&p)[R]) {
-  const Bytes x = load_bytes(w + 64 * g);
+                               Ints (&dots)[P][R]) {
+  Bytes x[P];
+#pragma GCC unroll 2
+  for (int p = 0; p < P; ++p) x[p] = load_bytes(w + p * panel_apart<Format> + 64 * g);
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
-    p[r] = dot_of<Format>(p[r], x, q + static_cast<std::size_t>(r) * stride + 4 * g);
+    const std::int8_t* four = q + static_cast<std::size_t>(r) * stride + 4 * g;
+#pragma GCC unroll 2
+    for (int p = 0; p < P; ++p) dots[p][r] = dot_of<Format>(dots[p][r], x[p], four);
   }
 }
 
-/// R rows by one panel of a 32-value format.
-template <typename Format, int R>
+/// Dot products of one block of Format's size.
+template <typename Format, int R, int P, int groups>
+JIELONG_KERNEL void tile_block(const std::uint8_t* w, const Rows& x, const std::int8_t* q,
+                               std::int64_t block, Ints (&dots)[P][R]) {
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 2
+    for (int p = 0; p < P; ++p) dots[p][r] = start_of<Format::kStart>(x, r, block);
+  }
+  tile_group<Format, R, P, 0>(w, q, x.stride, dots);
+  tile_group<Format, R, P, 1>(w, q, x.stride, dots);
+  tile_group<Format, R, P, 2>(w, q, x.stride, dots);
+  tile_group<Format, R, P, 3>(w, q, x.stride, dots);
+  if constexpr (groups == 8) {
+    tile_group<Format, R, P, 4>(w, q, x.stride, dots);
+    tile_group<Format, R, P, 5>(w, q, x.stride, dots);
+    tile_group<Format, R, P, 6>(w, q, x.stride, dots);
+    tile_group<Format, R, P, 7>(w, q, x.stride, dots);
+  }
+}
+
+/// R rows by P panels of a 32-value format.
+template <typename Format, int R, int P>
 void tile_small(const Stretch& s, std::int64_t row) {
-  const std::size_t stride = s.x.stride;
-  const Rows x{s.x.first + static_cast<std::size_t>(row) * stride, stride, s.x.layout};
+  const Rows x{s.x.first + static_cast<std::size_t>(row) * s.x.stride, s.x.stride, s.x.layout};
   float* const sums = s.sums + 16 * row;
-  Floats y[R];
-  for (int r = 0; r < R; ++r) y[r] = load(sums + 16 * r);
+  Floats y[P][R];
+#pragma GCC unroll 2
+  for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      y[p][r] = load(sums + static_cast<std::size_t>(p) * s.sum_floats + 16 * r);
+    }
+  }
   const std::uint8_t* w = s.apart;
   for (std::int64_t step = s.first; step < s.first + s.steps; ++step, w += apart_bytes<Format>()) {
-    const auto* scales = reinterpret_cast<const float*>(w + 1024);
 #pragma GCC unroll 1
     for (int b = 0; b < 2; ++b) {
       const std::int64_t block = 2 * step + b;
-      const std::int8_t* q = x.values(0) + 32 * block;
-      const std::uint8_t* bytes = w + 512 * b;
-      Ints p[R];
+      Ints dots[P][R];
+      tile_block<Format, R, P, 8>(w + 512 * b, x, x.values(0) + 32 * block, block, dots);
+#pragma GCC unroll 2
+      for (int p = 0; p < P; ++p) {
+        const auto* scales =
+            reinterpret_cast<const float*>(w + p * panel_apart<Format> + 1024) + 16 * b;
+        const Floats d = load(scales);
 #pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) p[r] = start_of<Format::kStart>(x, r, block);
-      tile_group<Format, R, 0>(bytes, q, stride, p);
-      tile_group<Format, R, 1>(bytes, q, stride, p);
-      tile_group<Format, R, 2>(bytes, q, stride, p);
-      tile_group<Format, R, 3>(bytes, q, stride, p);
-      tile_group<Format, R, 4>(bytes, q, stride, p);
-      tile_group<Format, R, 5>(bytes, q, stride, p);
-      tile_group<Format, R, 6>(bytes, q, stride, p);
-      tile_group<Format, R, 7>(bytes, q, stride, p);
-      const Floats d = load(scales + 16 * b);
+        for (int r = 0; r < R; ++r) {
+          y[p][r] = fma(to_floats(dots[p][r]), d * splat(x.scales(r)[block]), y[p][r]);
+        }
+        if constexpr (Format::kHasMins) {
+          const Floats m = load(scales + 32);
 #pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) {
-        y[r] = fma(to_floats(p[r]), d * splat(x.scales(r)[block]), y[r]);
-      }
-      if constexpr (Format::kHasMins) {
-        const Floats m = load(scales + 32 + 16 * b);
-#pragma GCC unroll 16
-        for (int r = 0; r < R; ++r) y[r] = fma(m, splat(x.scaled_sums(r)[block]), y[r]);
+          for (int r = 0; r < R; ++r) {
+            y[p][r] = fma(m, splat(x.scaled_sums(r)[block]), y[p][r]);
+          }
+        }
       }
     }
   }
-  for (int r = 0; r < R; ++r) store(sums + 16 * r, y[r]);
+#pragma GCC unroll 2
+  for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      store(sums + static_cast<std::size_t>(p) * s.sum_floats + 16 * r, y[p][r]);
+    }
+  }
 }
 
-/// R rows by one panel of a K format.
-template <typename Format, int R>
+/// R rows by P panels of a K format.
+template <typename Format, int R, int P>
 void tile_super(const Stretch& s, std::int64_t row) {
   constexpr int kBlocks = 256 / Format::kBlock;
-  const std::size_t stride = s.x.stride;
-  const Rows x{s.x.first + static_cast<std::size_t>(row) * stride, stride, s.x.layout};
-  float* const sums = s.sums + 16 * row;
-  const std::uint8_t *w = s.weights[0], *apart = s.apart;
-  for (std::int64_t i = 0; i < s.steps; ++i, w += Format::kBytes, apart += apart_bytes<Format>()) {
+  const Rows x{s.x.first + static_cast<std::size_t>(row) * s.x.stride, s.x.stride, s.x.layout};
+  const std::uint8_t* apart = s.apart;
+  for (std::int64_t i = 0; i < s.steps; ++i, apart += apart_bytes<Format>()) {
     const std::int64_t step = s.first + i;
     const std::int8_t* q = x.values(0) + 256 * step;
-    const auto* factors = reinterpret_cast<const std::int32_t*>(apart + 4096);
-    Ints sum[R];
-    for (int r = 0; r < R; ++r) sum[r] = zero_ints();
-#pragma GCC unroll 1
-    for (int b = 0; b < kBlocks; ++b) {
-      const std::uint8_t* bytes = apart + 16 * Format::kBlock * b;
-      Ints p[R];
+    Ints sum[P][R];
+#pragma GCC unroll 2
+    for (int p = 0; p < P; ++p) {
 #pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) p[r] = start_of<Format::kStart>(x, r, kBlocks * step + b);
-      tile_group<Format, R, 0>(bytes, q, stride, p);
-      tile_group<Format, R, 1>(bytes, q, stride, p);
-      tile_group<Format, R, 2>(bytes, q, stride, p);
-      tile_group<Format, R, 3>(bytes, q, stride, p);
-      if constexpr (Format::kBlock == 32) {
-        tile_group<Format, R, 4>(bytes, q, stride, p);
-        tile_group<Format, R, 5>(bytes, q, stride, p);
-        tile_group<Format, R, 6>(bytes, q, stride, p);
-        tile_group<Format, R, 7>(bytes, q, stride, p);
-      }
-      q += Format::kBlock;
-      const Ints scale = load_ints(factors + 16 * b);
-#pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) sum[r] = scaled<Format>(sum[r], p[r], scale);
+      for (int r = 0; r < R; ++r) sum[p][r] = zero_ints();
     }
-    correct_offset<Format, R>(w, x, step, sum);
-    Floats y[R];
+#pragma GCC unroll 1
+    for (int b = 0; b < kBlocks; ++b, q += Format::kBlock) {
+      Ints dots[P][R];
+      tile_block<Format, R, P, Format::kBlock / 4>(apart + 16 * Format::kBlock * b, x, q,
+                                                   kBlocks * step + b, dots);
+#pragma GCC unroll 2
+      for (int p = 0; p < P; ++p) {
+        const Ints scale = load_ints(
+            reinterpret_cast<const std::int32_t*>(apart + p * panel_apart<Format> + 4096 + 64 * b));
 #pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) y[r] = load(sums + 16 * r);
-    add_step<Format, R>(w, x, step, sum, y);
-    for (int r = 0; r < R; ++r) store(sums + 16 * r, y[r]);
+        for (int r = 0; r < R; ++r) sum[p][r] = scaled<Format>(sum[p][r], dots[p][r], scale);
+      }
+    }
+    for (int p = 0; p < P; ++p) {
+      const std::uint8_t* w = s.weights[p] + static_cast<std::size_t>(i) * Format::kBytes;
+      float* const sums = s.sums + static_cast<std::size_t>(p) * s.sum_floats + 16 * row;
+      correct_offset<Format, R>(w, x, step, sum[p]);
+      Floats y[R];
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) y[r] = load(sums + 16 * r);
+      add_step<Format, R>(w, x, step, sum[p], y);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) store(sums + 16 * r, y[r]);
+    }
   }
 }
 
-template <typename Format, int R>
+template <typename Format, int R, int P>
 JIELONG_KERNEL void tile(const Stretch& s, std::int64_t row) {
   if constexpr (Format::kSuper) {
-    tile_super<Format, R>(s, row);
+    tile_super<Format, R, P>(s, row);
   } else {
-    tile_small<Format, R>(s, row);
+    tile_small<Format, R, P>(s, row);
   }
 }
 
@@ -174,10 +211,10 @@ JIELONG_KERNEL void pair_apart(const std::uint8_t* w, int pair, std::uint8_t* ap
 template <typename F>
 struct TileEngine {
   using Format = F;
-  static constexpr int kPanels = 1, kRowTile = kTileRows;
+  static constexpr int kPanels = kTilePanels, kRowTile = kTileRows;
 
   static constexpr std::size_t kApart = apart_bytes<F>();
-  static constexpr std::int64_t kStretch = 1024 / F::kStep;
+  static constexpr std::int64_t kStretch = kTileStretch / F::kStep;
 
   static std::size_t prepared_bytes(std::int64_t, std::int64_t) { return 0; }
   static void prepare(const Rows&, std::int64_t, std::int64_t, std::int64_t, std::byte*) {}
@@ -208,11 +245,20 @@ struct TileEngine {
   }
 
   static void run(const Stretch& s) {
-    std::int64_t row = 0;
-    for (; row + kTileRows <= s.rows; row += kTileRows) tile<F, kTileRows>(s, row);
-    if constexpr (kTileRows > 4) {
-      for (; row + 4 <= s.rows; row += 4) tile<F, 4>(s, row);
+    if (s.panels == kTilePanels) {
+      run_panels<kTilePanels>(s);
+    } else {
+      run_panels<1>(s);
     }
-    for (; row < s.rows; ++row) tile<F, 1>(s, row);
+  }
+
+  template <int P>
+  static void run_panels(const Stretch& s) {
+    std::int64_t row = 0;
+    for (; row + kTileRows <= s.rows; row += kTileRows) tile<F, kTileRows, P>(s, row);
+    if constexpr (kTileRows > 3) {
+      for (; row + 3 <= s.rows; row += 3) tile<F, 3, P>(s, row);
+    }
+    for (; row < s.rows; ++row) tile<F, 1, P>(s, row);
   }
 };

@@ -12,7 +12,7 @@ namespace jielong::avx2 {
 
 constexpr bool kBiased = false;
 constexpr int kFewRows = 2;
-constexpr int kTileRows = 4;
+constexpr int kTileRows = 4, kTilePanels = 1;
 
 /// The byte product saturates at 16 bits; for w ≤ 127 two products cannot reach that.
 JIELONG_KERNEL __m256i half_dot(__m256i s, __m256i w, __m256i x) {

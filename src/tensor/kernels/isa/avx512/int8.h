@@ -12,7 +12,7 @@ namespace jielong::avx512 {
 
 constexpr bool kBiased = true;
 constexpr int kFewRows = 4;
-constexpr int kTileRows = 12;
+constexpr int kTileRows = 6, kTilePanels = 2;
 
 struct Ints {
   __m512i v;

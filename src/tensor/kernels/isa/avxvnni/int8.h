@@ -12,7 +12,7 @@ namespace jielong::avxvnni {
 
 constexpr bool kBiased = true;
 constexpr int kFewRows = 2;
-constexpr int kTileRows = 4;
+constexpr int kTileRows = 4, kTilePanels = 1;
 
 JIELONG_KERNEL __m256i half_dot(__m256i s, __m256i w, __m256i x) {
   return _mm256_dpbusd_avx_epi32(s, w, x);

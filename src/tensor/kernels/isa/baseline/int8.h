@@ -11,7 +11,7 @@ namespace jielong::baseline {
 
 constexpr bool kBiased = false;
 constexpr int kFewRows = 1;
-constexpr int kTileRows = 2;
+constexpr int kTileRows = 2, kTilePanels = 1;
 
 typedef std::uint8_t BytesQuad __attribute__((vector_size(16)));
 typedef std::uint16_t HalvesQuad __attribute__((vector_size(16)));

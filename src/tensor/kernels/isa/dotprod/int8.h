@@ -12,7 +12,7 @@ namespace jielong::dotprod {
 
 constexpr bool kBiased = false;
 constexpr int kFewRows = 2;
-constexpr int kTileRows = 4;
+constexpr int kTileRows = 4, kTilePanels = 1;
 
 typedef std::uint8_t BytesQuad __attribute__((vector_size(16)));
 typedef std::uint16_t HalvesQuad __attribute__((vector_size(16)));
