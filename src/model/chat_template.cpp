@@ -16,9 +16,23 @@ namespace {
 using jinja::Limits;
 using jinja::Value;
 
+/// The error with its place, its words fit for one line of a terminal: a template's own
+/// text can be in them.
 Error at_place(const Error& error, std::string_view source, std::size_t offset) {
+  constexpr std::size_t kMaxBytes = 1000;
   const jinja::Place place = jinja::place_of(source, offset);
-  return error.within(fmt::format("chat template, line {}, column {}", place.line, place.column));
+  std::string problem = error.problem();
+  if (problem.size() > kMaxBytes) {
+    problem.resize(kMaxBytes);
+    problem.resize(complete_utf8_prefix(problem));
+    problem += "…";
+  }
+  for (char& c : problem) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+  }
+  return Error(error.kind(), std::move(problem),
+               fmt::format("chat template, line {}, column {}", place.line, place.column),
+               error.fix());
 }
 
 /// A tool call's arguments as an object, when they came as JSON text.
@@ -154,8 +168,6 @@ bool ChatTemplate::reads(std::string_view variable) const {
   return std::find(state_->names.begin(), state_->names.end(), variable) != state_->names.end();
 }
 
-const std::string& ChatTemplate::source() const {
-  return state_->source;
-}
+const std::string& ChatTemplate::source() const { return state_->source; }
 
 }  // namespace jielong

@@ -210,7 +210,8 @@ PartialFile::PartialFile(fs::path destination)
   for (;;) {
     descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (descriptor_ < 0) throw_errno("cannot be created", path_);
-    if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    // A file system without locks is used without them.
+    if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
       ::close(std::exchange(descriptor_, -1));
       throw Error(ErrorKind::io, "is being fetched by another process", destination_.string(),
                   "wait until it is done");

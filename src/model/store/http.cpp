@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/quote.h"
 
 namespace jielong::store {
 namespace {
@@ -212,7 +213,7 @@ void throw_http_error(const HttpOutcome& outcome, const Url& url) {
                   outcome.answer.retry_after.empty()
                       ? "wait a few minutes and try again"
                       : fmt::format("try again after {} (its Retry-After)",
-                                    outcome.answer.retry_after.substr(0, 40)));
+                                    in_quotes(outcome.answer.retry_after, 40)));
     default:
       throw Error(ErrorKind::io, fmt::format("answers with status {}", status), url.shown(),
                   status >= 500 ? "the server has a fault; try again later" : "check the address");

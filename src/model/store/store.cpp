@@ -53,6 +53,21 @@ std::optional<StoredModel> ours(const fs::path& models, const ModelName& name) {
   return std::move(*found);
 }
 
+/// Deleting wants one model named, not the first of several.
+void refuse_several(const fs::path& models, const ModelName& name) {
+  std::vector<std::string> names;
+  for (const StoredModel& model : store::shelved_models(models)) {
+    if (answers_to(model, name)) names.push_back(model.name);
+  }
+  const bool exact = std::any_of(names.begin(), names.end(), [&](const std::string& known) {
+    return same_letters(known, name.canonical());
+  });
+  if (names.size() > 1 && !exact) {
+    throw bad_input("names several models", in_quotes(name.text),
+                    fmt::format("name one of {}", fmt::join(names, ", ")));
+  }
+}
+
 std::optional<StoredModel> at_path(const std::string& text) {
   std::error_code ignored;
   const fs::path path = text;
@@ -174,7 +189,10 @@ std::vector<StoredModel> ModelStore::list() const {
 StoredModel ModelStore::remove(std::string_view text) {
   const ModelName name = store::parse_model_name(text);
   std::optional<StoredModel> model;
-  if (name.kind != ModelName::Kind::path) model = ours(settings_.models, name);
+  if (name.kind != ModelName::Kind::path) {
+    refuse_several(settings_.models, name);
+    model = ours(settings_.models, name);
+  }
   fs::path target;
   if (model) {
     // A model's own folder, or a GGUF file that lies in ours.

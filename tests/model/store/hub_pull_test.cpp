@@ -197,7 +197,7 @@ TEST_F(HubPull, ExplainsRefusals) {
   server_.put(api, {.body = "no", .status = 403});
   EXPECT_THAT(failure(), HasSubstr("status 403"));
   server_.put(api, {.body = "no", .status = 429});
-  EXPECT_THAT(failure(), HasSubstr("try again after 7"));
+  EXPECT_THAT(failure(), HasSubstr("try again after \"7\""));
   server_.put(api, {.body = "no", .status = 503});
   EXPECT_THAT(failure(), HasSubstr("status 503"));
   EXPECT_THAT(failure(), Not(HasSubstr("hf_secret")));
@@ -284,6 +284,19 @@ TEST_F(HubPull, FetchesSplitFilesWhole) {
   EXPECT_EQ(model.bytes, 1'900u);
   EXPECT_THAT(failure("hf:user/repo:Q6_K"), HasSubstr("lacks a part"));
   EXPECT_THAT(failure("hf:user/repo:Q2_K"), HasSubstr("choose among Q6_K, Q8_0"));
+}
+
+TEST_F(HubPull, KeepsQuantizationsApart) {
+  list({large_file("m-Q8_0.gguf", "eight"), large_file("m-Q4_0.gguf", "four")});
+  server_.put(file_url("m-Q8_0.gguf"), {.body = "eight"});
+  server_.put(file_url("m-Q4_0.gguf"), {.body = "four"});
+  EXPECT_EQ(read_file(pull("hf:user/repo:Q8_0").path), "eight");
+  EXPECT_EQ(read_file(pull("hf:user/repo:q4_0").path), "four");
+  ModelStore models(settings_);
+  EXPECT_EQ(models.list().size(), 2u);
+  EXPECT_THROW(models.remove("hf:user/repo"), Error) << "which of the two?";
+  models.remove("hf:user/repo:Q8_0");
+  EXPECT_EQ(models.resolve("hf:user/repo").name, "hf:user/repo:Q4_0");
 }
 
 TEST_F(HubPull, IsRefusedWhileAnotherFetchesTheSameFile) {
