@@ -79,7 +79,8 @@ typedef struct jielong_model_options {
 /* Fills in defaults. Pass sizeof(jielong_model_options) as `size`. */
 JIELONG_API void jielong_model_options_init(jielong_model_options* options, size_t size);
 
-/* Loads a model by name ("smollm2") or path (a GGUF file or a folder with safetensors).
+/* Loads a model that is on this machine, by a name as `jielong list` shows it ("smollm2") or
+ * by path (a GGUF file or a folder with safetensors).
  * `options` may be null. Free the model with jielong_model_free(). */
 JIELONG_API jielong_status jielong_model_load(const char* name,
                                               const jielong_model_options* options,

@@ -16,6 +16,7 @@
 #include "jielong/jielong.h"
 #include "model/model.h"
 #include "model/model_chat.h"
+#include "model/store/store.h"
 #include "tensor/isa.h"
 #include "token/tokenizer.h"
 
@@ -94,8 +95,8 @@ jielong_status jielong_model_load(const char* name, const jielong_model_options*
     const RunnerOptions runner{.context_length = options.context_length,
                                .kv_type = kv_type(options.kv_type),
                                .max_chains = options.max_chains};
-    auto loaded =
-        Model::load(&given(name, "name"), LoadOptions{.context_length = options.context_length});
+    auto loaded = Model::load(ModelStore().resolve(&given(name, "name")).path,
+                              LoadOptions{.context_length = options.context_length});
     *model = new jielong_model{std::make_shared<Engine>(
         std::move(loaded), options.threads == 0 ? cores : options.threads, runner)};
     return JIELONG_OK;
