@@ -1,6 +1,6 @@
 // Elementary functions on sixteen lanes. Included inside the namespace of an instruction
-// set, after its floats.h. Errors are the largest seen against f64 over the stated range
-// (tests/tensor/vector_math_test.cpp), in units in the last place (ulp).
+// set, after its floats.h. Errors in units in the last place
+// (ulp) are estimates; tests/tensor/vector_test.cpp holds the kernels built on these to bounds.
 
 /// Below this exp is smaller than every normal number. Such results become 0: reaching for
 /// subnormal numbers costs a hundred cycles a vector, and they add nothing to a sum.
@@ -22,7 +22,7 @@ JIELONG_KERNEL Floats exp_bounded(Floats x) {
   return scale_exponent(fma(r * r, p, r) + splat(1), n);
 }
 
-/// exp(x), 1.1 ulp; results below the smallest normal number become 0, results above the
+/// exp(x), about 1 ulp; results below the smallest normal number become 0, results above the
 /// largest become infinity.
 JIELONG_KERNEL Floats exp(Floats x) {
   // Operands in the order that lets not-a-number through on every platform.
@@ -36,12 +36,12 @@ JIELONG_KERNEL Floats exp_below_one(Floats x) {
   return select(less(x, splat(kExpUnderflow)), zero(), y);
 }
 
-/// 1 / (1 + exp(−x)), 2 ulp for x > −80; flat at 1.8e−35 below.
+/// 1 / (1 + exp(−x)), about 2 ulp for x > −80; flat at 1.8e−35 below.
 JIELONG_KERNEL Floats sigmoid(Floats x) {
   return reciprocal(splat(1) + exp(min(splat(80), zero() - x)));
 }
 
-/// tanh(x), 2 ulp: an odd polynomial below 0.55, 1 − 2 / (exp(2x) + 1) above.
+/// tanh(x), about 2 ulp: an odd polynomial below 0.55, 1 − 2 / (exp(2x) + 1) above.
 JIELONG_KERNEL Floats tanh(Floats x) {
   const Floats t = abs(x), s = x * x;
   Floats p = splat(-6.274229e-3f);
@@ -55,7 +55,7 @@ JIELONG_KERNEL Floats tanh(Floats x) {
   return copy_sign(select(less(t, splat(0.55f)), near, far), x);
 }
 
-/// 1 + erf(x), 4 ulp for x > −6, about 2e−17 below; its own function because the sum would
+/// 1 + erf(x), about 4 ulp for x > −6, about 2e−17 below; its own function because the sum would
 /// cancel for negative x. A polynomial for erf near 0, else one for −log(1 − erf|x|).
 JIELONG_KERNEL Floats one_plus_erf(Floats x) {
   const Floats s = x * x, t = min(splat(6), abs(x));
