@@ -57,22 +57,17 @@ std::uint64_t stored_bytes(MetaType type) {
   switch (type) {
     case MetaType::u8:
     case MetaType::i8:
-    case MetaType::boolean:
-      return 1;
+    case MetaType::boolean: return 1;
     case MetaType::u16:
-    case MetaType::i16:
-      return 2;
+    case MetaType::i16: return 2;
     case MetaType::u32:
     case MetaType::i32:
-    case MetaType::f32:
-      return 4;
+    case MetaType::f32: return 4;
     case MetaType::u64:
     case MetaType::i64:
-    case MetaType::f64:
-      return 8;
+    case MetaType::f64: return 8;
     case MetaType::string:
-    case MetaType::array:
-      break;
+    case MetaType::array: break;
   }
   return 0;
 }

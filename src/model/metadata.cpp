@@ -41,42 +41,19 @@ template <typename Visit>
 bool visit_number(const MetaValue& value, std::uint64_t index, const Visit& visit) {
   const auto bytes = value.bytes();
   switch (value.type()) {
-    case MetaType::u8:
-      visit(load<std::uint8_t>(bytes, index));
-      return true;
-    case MetaType::i8:
-      visit(load<std::int8_t>(bytes, index));
-      return true;
-    case MetaType::u16:
-      visit(load<std::uint16_t>(bytes, index));
-      return true;
-    case MetaType::i16:
-      visit(load<std::int16_t>(bytes, index));
-      return true;
-    case MetaType::u32:
-      visit(load<std::uint32_t>(bytes, index));
-      return true;
-    case MetaType::i32:
-      visit(load<std::int32_t>(bytes, index));
-      return true;
-    case MetaType::u64:
-      visit(load<std::uint64_t>(bytes, index));
-      return true;
-    case MetaType::i64:
-      visit(load<std::int64_t>(bytes, index));
-      return true;
-    case MetaType::f32:
-      visit(load<float>(bytes, index));
-      return true;
-    case MetaType::f64:
-      visit(load<double>(bytes, index));
-      return true;
-    case MetaType::boolean:
-      visit(load<std::uint8_t>(bytes, index) != 0);
-      return true;
+    case MetaType::u8: visit(load<std::uint8_t>(bytes, index)); return true;
+    case MetaType::i8: visit(load<std::int8_t>(bytes, index)); return true;
+    case MetaType::u16: visit(load<std::uint16_t>(bytes, index)); return true;
+    case MetaType::i16: visit(load<std::int16_t>(bytes, index)); return true;
+    case MetaType::u32: visit(load<std::uint32_t>(bytes, index)); return true;
+    case MetaType::i32: visit(load<std::int32_t>(bytes, index)); return true;
+    case MetaType::u64: visit(load<std::uint64_t>(bytes, index)); return true;
+    case MetaType::i64: visit(load<std::int64_t>(bytes, index)); return true;
+    case MetaType::f32: visit(load<float>(bytes, index)); return true;
+    case MetaType::f64: visit(load<double>(bytes, index)); return true;
+    case MetaType::boolean: visit(load<std::uint8_t>(bytes, index) != 0); return true;
     case MetaType::string:
-    case MetaType::array:
-      break;
+    case MetaType::array: break;
   }
   return false;
 }

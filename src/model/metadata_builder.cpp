@@ -10,9 +10,7 @@ void put(std::string& out, Number value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-void put_type(std::string& out, MetaType type) {
-  put(out, static_cast<std::uint32_t>(type));
-}
+void put_type(std::string& out, MetaType type) { put(out, static_cast<std::uint32_t>(type)); }
 
 void put_string(std::string& out, std::string_view text) {
   put(out, static_cast<std::uint64_t>(text.size()));

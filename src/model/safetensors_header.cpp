@@ -32,9 +32,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
 
   bool start_object(std::size_t) override {
     switch (state_) {
-      case State::before:
-        state_ = State::names;
-        return true;
+      case State::before: state_ = State::names; return true;
       case State::names:
         if (key_ == "__metadata__") {
           if (metadata_seen_) fail("\"__metadata__\" comes twice");
@@ -47,8 +45,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
           state_ = State::tensor;
         }
         return true;
-      default:
-        fail("an object stands where none can be");
+      default: fail("an object stands where none can be");
     }
   }
 
