@@ -8,6 +8,6 @@ jielong=$1
 if [ -t 0 ] && [ -t 1 ]; then
   exec "$jielong" run smollm2
 fi
-question='What is the capital of France?'
+question='What is the capital of France? Answer in one sentence.'
 echo "You: $question"
 exec "$jielong" run smollm2 --temp 0 -n 64 "$question" </dev/null
