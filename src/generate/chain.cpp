@@ -220,9 +220,7 @@ std::size_t Chain::verify(const Logits& logits, std::int64_t row, const OnToken&
   return draft_.tokens.size();
 }
 
-DiceTrace* Chain::trace() {
-  return options_->trace_top > 0 ? &trace_ : nullptr;
-}
+DiceTrace* Chain::trace() { return options_->trace_top > 0 ? &trace_ : nullptr; }
 
 bool Chain::is_end(Token token) const {
   return !options_->ignore_end && std::binary_search(end_tokens_.begin(), end_tokens_.end(), token);

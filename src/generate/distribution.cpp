@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "base/error.h"
 #include "generate/partial_select.h"
@@ -10,11 +11,9 @@
 namespace jielong {
 namespace {
 
-constexpr std::int64_t kFirstGuess = 128;
+constexpr std::int64_t kFirstGuess = 256;
 
-bool by_token(const Candidate& a, const Candidate& b) {
-  return a.token < b.token;
-}
+bool by_token(const Candidate& a, const Candidate& b) { return a.token < b.token; }
 
 [[noreturn]] void throw_empty() {
   throw bad_input("no token is left to choose from", "sampling",
@@ -169,27 +168,21 @@ void Distribution::keep_largest(std::int64_t k) {
 }
 
 void Distribution::keep_above(float threshold, std::int64_t min_keep) {
-  const auto passes = [&](float logit) { return logit >= threshold; };
+  const auto passes = [&](float logit) { return logit >= threshold && logit != kExcluded; };
+  std::vector<Candidate> kept;
   if (dense_) {
-    list_.clear();
     for (std::size_t i = 0; i < logits_.size(); ++i) {
-      if (passes(logits_[i]) && logits_[i] != kExcluded) {
-        list_.push_back({static_cast<Token>(i), logits_[i]});
-      }
+      if (passes(logits_[i])) kept.push_back({static_cast<Token>(i), logits_[i]});
     }
-    if (static_cast<std::int64_t>(list_.size()) < min_keep) {
-      select_largest(logits_, min_keep, list_);
-    }
-    dense_ = false;
-    by_logit_ = false;
   } else {
-    sorted();
-    auto end = std::partition_point(list_.begin(), list_.end(),
-                                    [&](const Candidate& c) { return passes(c.logit); });
-    const auto at_least = std::min(min_keep, static_cast<std::int64_t>(list_.size()));
-    list_.erase(std::max(end, list_.begin() + at_least), list_.end());
+    std::copy_if(list_.begin(), list_.end(), std::back_inserter(kept),
+                 [&](const Candidate& c) { return passes(c.logit); });
   }
-  changed();
+  if (static_cast<std::int64_t>(kept.size()) < min_keep) {
+    keep_largest(min_keep);
+    return;
+  }
+  hold(std::move(kept), by_logit_);
 }
 
 void Distribution::keep_mass(double mass, std::int64_t min_keep,
@@ -203,15 +196,13 @@ void Distribution::keep_mass(double mass, std::int64_t min_keep,
         -std::abs(normalizer - static_cast<double>(logit) - *surprise_center));
   };
   std::vector<float> keys;
-  std::span<const float> source;
-  if (dense_ && !surprise_center) {
-    source = logits_;
-  } else if (dense_) {
+  std::span<const float> source = logits_;
+  if (dense_ && surprise_center) {
     keys.resize(logits_.size());
     std::transform(logits_.begin(), logits_.end(), keys.begin(), key);
     source = keys;
-  } else {
-    sorted();
+  } else if (!dense_) {
+    sorted();  // so that equal keys are taken in the same order as from a dense one
     keys.reserve(list_.size());
     for (const Candidate& candidate : list_) keys.push_back(key(candidate.logit));
     source = keys;
@@ -220,36 +211,52 @@ void Distribution::keep_mass(double mass, std::int64_t min_keep,
     return dense_ ? Candidate{index, logits_[static_cast<std::size_t>(index)]}
                   : list_[static_cast<std::size_t>(index)];
   };
-  // Usually a few candidates carry the mass: take the best ones and, only while they do
-  // not suffice, eight times as many.
-  const auto size = static_cast<std::int64_t>(source.size());
-  std::vector<Candidate> best, kept;
-  for (std::int64_t guess = kFirstGuess;; guess *= 8) {
-    select_largest(source, std::min(guess, size), best);
-    kept.clear();
-    double sum = 0;
-    bool reached = false;
-    for (const Candidate& index : best) {
-      kept.push_back(candidate_at(index.token));
-      sum += std::exp(static_cast<double>(kept.back().logit) - normalizer);
-      reached = sum >= mass && static_cast<std::int64_t>(kept.size()) >= min_keep;
-      if (reached) break;
-    }
-    if (reached || guess >= size) break;
+  const auto probability_at = [&](Token index) {
+    return std::exp(static_cast<double>(candidate_at(index).logit) - normalizer);
+  };
+
+  // Usually a few candidates carry the mass; only when they do not, all are partitioned.
+  std::vector<Candidate> best;
+  select_largest(source, std::max(kFirstGuess, min_keep), best);
+  std::size_t count = 0;
+  double sum = 0;
+  while (count < best.size() && (sum < mass || static_cast<std::int64_t>(count) < min_keep)) {
+    sum += probability_at(best[count++].token);
   }
-  const bool still_sorted = !surprise_center;
-  list_ = std::move(kept);
-  dense_ = false;
-  by_logit_ = still_sorted;
-  changed();
+  if (sum < mass) {
+    if (dense_) {
+      scratch_ = logits_;
+      softmax(scratch_);
+    } else {
+      scratch_.resize(source.size());
+      for (std::size_t i = 0; i < source.size(); ++i) {
+        scratch_[i] = static_cast<float>(probability_at(static_cast<Token>(i)));
+      }
+    }
+    select_mass(source, scratch_, mass, best);
+    count = best.size();
+  }
+  std::vector<Candidate> kept;
+  kept.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) kept.push_back(candidate_at(best[i].token));
+  hold(std::move(kept), false);
 }
 
-void Distribution::keep_only(std::vector<Candidate> kept) {
-  list_ = std::move(kept);
-  dense_ = false;
-  by_logit_ = false;
+void Distribution::hold(std::vector<Candidate> kept, bool by_logit) {
+  // A long list would have to be sorted to be drawn from; dense, it need not.
+  constexpr std::size_t kLongest = 1024;
+  dense_ = kept.size() > kLongest;
+  by_logit_ = by_logit && !dense_;
   changed();
+  if (!dense_) {
+    list_ = std::move(kept);
+    return;
+  }
+  std::fill(logits_.begin(), logits_.end(), kExcluded);
+  for (const Candidate& c : kept) logits_[static_cast<std::size_t>(c.token)] = c.logit;
 }
+
+void Distribution::keep_only(std::vector<Candidate> kept) { hold(std::move(kept), false); }
 
 const std::vector<Candidate>& Distribution::sorted() {
   become_list();

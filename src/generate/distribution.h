@@ -25,10 +25,10 @@ struct TokenProbability {
 /// The candidates for the next token on their way through the sampler chain.
 ///
 /// It begins dense (one logit for each token of the vocabulary, −∞ for the excluded ones)
-/// and turns into a list of survivors once a sampler cuts. Samplers ask for cuts, not for
-/// sorted arrays: a cut on a dense distribution selects partially, so that a vocabulary of
-/// 262k tokens is never sorted and, where top-k comes first, never exponentiated.
-/// Probabilities are always those of a softmax over the survivors.
+/// and turns into a list of survivors once a sampler leaves few of them. Samplers ask for cuts, not
+/// for sorted arrays: a cut on a dense distribution selects partially, so that a vocabulary of 262k
+/// tokens is never sorted and, where top-k comes first, never exponentiated. Probabilities are
+/// always those of a softmax over the survivors.
 class Distribution {
  public:
   static constexpr float kExcluded = -std::numeric_limits<float>::infinity();
@@ -88,6 +88,7 @@ class Distribution {
 
  private:
   void become_list();
+  void hold(std::vector<Candidate> kept, bool by_logit);
   void changed() { log_sum_exp_.reset(); }
 
   std::vector<float> logits_;    // (vocabulary), valid while dense_

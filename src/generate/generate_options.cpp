@@ -11,18 +11,12 @@ double per_second(std::int64_t count, double seconds) {
 
 std::string_view name(FinishReason reason) {
   switch (reason) {
-    case FinishReason::none:
-      return "none";
-    case FinishReason::end_token:
-      return "end";
-    case FinishReason::stop_string:
-      return "stop";
-    case FinishReason::length:
-      return "length";
-    case FinishReason::context_full:
-      return "context_full";
-    case FinishReason::cancelled:
-      return "cancelled";
+    case FinishReason::none: return "none";
+    case FinishReason::end_token: return "end";
+    case FinishReason::stop_string: return "stop";
+    case FinishReason::length: return "length";
+    case FinishReason::context_full: return "context_full";
+    case FinishReason::cancelled: return "cancelled";
   }
   return "unknown";
 }

@@ -62,4 +62,41 @@ void select_largest(std::span<const float> values, std::int64_t k, std::vector<C
   shrink_to_largest(out, k);
 }
 
+void select_mass(std::span<const float> values, std::span<const float> weights, double mass,
+                 std::vector<Candidate>& out) {
+  out.clear();
+  if (values.empty()) return;
+  // A histogram of the weights over the distance from the best value. Buckets are in
+  // order, so only the one in which the sum crosses the mass has to be sorted.
+  constexpr std::size_t kBuckets = 4096;
+  constexpr float kReach = 32;
+  const float best = *std::max_element(values.begin(), values.end());
+  const auto bucket_of = [&](float value) {
+    const float place = (best - value) * (static_cast<float>(kBuckets) / kReach);
+    return place < static_cast<float>(kBuckets - 1) ? static_cast<std::size_t>(place)
+                                                    : kBuckets - 1;
+  };
+  std::vector<double> sums(kBuckets, 0);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    sums[bucket_of(values[i])] += static_cast<double>(weights[i]);
+  }
+  std::size_t border = 0;
+  double taken = 0;
+  while (border + 1 < kBuckets && taken + sums[border] < mass) taken += sums[border++];
+
+  std::vector<Candidate> last;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (values[i] == -std::numeric_limits<float>::infinity()) continue;
+    const std::size_t bucket = bucket_of(values[i]);
+    if (bucket > border) continue;
+    (bucket < border ? out : last).push_back({static_cast<Token>(i), values[i]});
+  }
+  std::sort(last.begin(), last.end(), comes_before);
+  for (const Candidate& candidate : last) {
+    if (taken >= mass) break;
+    out.push_back(candidate);
+    taken += static_cast<double>(weights[static_cast<std::size_t>(candidate.token)]);
+  }
+}
+
 }  // namespace jielong

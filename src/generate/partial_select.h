@@ -18,6 +18,12 @@ inline bool comes_before(const Candidate& a, const Candidate& b) {
 /// holds something larger than the k-th best so far.
 void select_largest(std::span<const float> values, std::int64_t k, std::vector<Candidate>& out);
 
+/// Writes the first of `values` by comes_before, up to the one at which the sum of their
+/// `weights` reaches `mass`, to `out`, in no particular order and in linear time. All of
+/// them when the sum falls short; −∞ is left out.
+void select_mass(std::span<const float> values, std::span<const float> weights, double mass,
+                 std::vector<Candidate>& out);
+
 /// Keeps the k first of `list` by comes_before, sorted.
 void shrink_to_largest(std::vector<Candidate>& list, std::int64_t k);
 

@@ -39,29 +39,19 @@ void check_range(std::string_view field, double value, double low, double high) 
 /// Whether a step changes anything under these settings.
 bool matters(SamplerKind kind, const SamplerSettings& s) {
   switch (kind) {
-    case SamplerKind::logit_bias:
-      return !s.logit_bias.empty();
+    case SamplerKind::logit_bias: return !s.logit_bias.empty();
     case SamplerKind::penalties:
       return s.penalty_window != 0 &&
              (s.repeat_penalty != 1 || s.frequency_penalty != 0 || s.presence_penalty != 0);
-    case SamplerKind::dry:
-      return s.dry_multiplier != 0 && s.dry_base >= 1 && s.dry_window != 0;
-    case SamplerKind::top_n_sigma:
-      return s.top_n_sigma > 0;
-    case SamplerKind::top_k:
-      return s.top_k > 0;
-    case SamplerKind::typical:
-      return s.typical_p < 1;
-    case SamplerKind::top_p:
-      return s.top_p < 1;
-    case SamplerKind::min_p:
-      return s.min_p > 0;
-    case SamplerKind::xtc:
-      return s.xtc_probability > 0 && s.xtc_threshold <= 0.5;
-    case SamplerKind::temperature:
-      return s.temperature != 1 || s.dynamic_temperature_range > 0;
-    case SamplerKind::mirostat:
-      return s.mirostat == 2;
+    case SamplerKind::dry: return s.dry_multiplier != 0 && s.dry_base >= 1 && s.dry_window != 0;
+    case SamplerKind::top_n_sigma: return s.top_n_sigma > 0;
+    case SamplerKind::top_k: return s.top_k > 0;
+    case SamplerKind::typical: return s.typical_p < 1;
+    case SamplerKind::top_p: return s.top_p < 1;
+    case SamplerKind::min_p: return s.min_p > 0;
+    case SamplerKind::xtc: return s.xtc_probability > 0 && s.xtc_threshold <= 0.5;
+    case SamplerKind::temperature: return s.temperature != 1 || s.dynamic_temperature_range > 0;
+    case SamplerKind::mirostat: return s.mirostat == 2;
   }
   return false;
 }
@@ -74,37 +64,24 @@ bool is_cut(SamplerKind kind) {
     case SamplerKind::typical:
     case SamplerKind::top_p:
     case SamplerKind::min_p:
-    case SamplerKind::xtc:
-      return true;
-    default:
-      return false;
+    case SamplerKind::xtc: return true;
+    default: return false;
   }
 }
 
 std::unique_ptr<Sampler> make(SamplerKind kind, const SamplerSettings& s, const PieceOf& piece) {
   switch (kind) {
-    case SamplerKind::logit_bias:
-      return make_logit_bias(s);
-    case SamplerKind::penalties:
-      return make_penalties(s);
-    case SamplerKind::dry:
-      return make_dry(s, piece);
-    case SamplerKind::top_n_sigma:
-      return make_top_n_sigma(s);
-    case SamplerKind::top_k:
-      return make_top_k(s);
-    case SamplerKind::typical:
-      return make_typical(s);
-    case SamplerKind::top_p:
-      return make_top_p(s);
-    case SamplerKind::min_p:
-      return make_min_p(s);
-    case SamplerKind::xtc:
-      return make_xtc(s);
-    case SamplerKind::temperature:
-      return make_temperature(s);
-    case SamplerKind::mirostat:
-      return make_mirostat(s);
+    case SamplerKind::logit_bias: return make_logit_bias(s);
+    case SamplerKind::penalties: return make_penalties(s);
+    case SamplerKind::dry: return make_dry(s, piece);
+    case SamplerKind::top_n_sigma: return make_top_n_sigma(s);
+    case SamplerKind::top_k: return make_top_k(s);
+    case SamplerKind::typical: return make_typical(s);
+    case SamplerKind::top_p: return make_top_p(s);
+    case SamplerKind::min_p: return make_min_p(s);
+    case SamplerKind::xtc: return make_xtc(s);
+    case SamplerKind::temperature: return make_temperature(s);
+    case SamplerKind::mirostat: return make_mirostat(s);
   }
   throw Error(ErrorKind::internal, "a sampler without a maker", "sampling");
 }

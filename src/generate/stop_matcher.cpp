@@ -40,8 +40,6 @@ std::string StopMatcher::push(std::string_view piece) {
   return safe;
 }
 
-std::string StopMatcher::finish() {
-  return std::exchange(held_, {});
-}
+std::string StopMatcher::finish() { return std::exchange(held_, {}); }
 
 }  // namespace jielong

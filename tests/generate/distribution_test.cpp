@@ -50,6 +50,33 @@ TEST(PartialSelect, EqualsASortWithTies) {
   }
 }
 
+TEST(PartialSelect, MassEqualsASortedWalk) {
+  for (const int distinct : {3, 50, 100000}) {
+    const auto values = random_logits(3000, static_cast<std::uint64_t>(distinct), distinct);
+    std::vector<float> weights(values.size());
+    Rng rng(5);
+    double total = 0;
+    for (float& weight : weights)
+      total += static_cast<double>(weight = static_cast<float>(rng.uniform()));
+    const auto sorted = sorted_naively(values);
+    for (const double share : {0.001, 0.3, 0.9, 2.0}) {
+      std::vector<Candidate> actual, expected;
+      select_mass(values, weights, share * total, actual);
+      double sum = 0;
+      for (const Candidate& c : sorted) {
+        if (sum >= share * total) break;
+        expected.push_back(c);
+        sum += static_cast<double>(weights[static_cast<std::size_t>(c.token)]);
+      }
+      ASSERT_EQ(actual.size(), expected.size()) << distinct << " " << share;
+      std::sort(actual.begin(), actual.end(), comes_before);
+      for (std::size_t i = 0; i < actual.size(); ++i) {
+        ASSERT_EQ(actual[i].token, expected[i].token);
+      }
+    }
+  }
+}
+
 TEST(Distribution, CutsOnDenseAndListAgree) {
   const auto logits = random_logits(3000, 9, 100000);
   const auto compare = [&](auto cut) {
