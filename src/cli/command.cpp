@@ -61,10 +61,13 @@ void Command::choice(const std::string& names, std::string& target,
                      const std::vector<std::string>& choices, const std::string& help) {
   std::string what;
   for (const std::string& choice : choices) what += (what.empty() ? "" : "|") + choice;
-  finish(*app_->add_option(names, target, help)
-              ->check(CLI::IsMember(choices).name(""))
-              ->capture_default_str(),
-         what);
+  const auto is_choice = [choices, what](std::string& given) {
+    const bool known = std::find(choices.begin(), choices.end(), given) != choices.end();
+    return known ? std::string() : "\"" + given + "\" is none of " + what;
+  };
+  // Without a description, which would be shown behind the choices once more.
+  const CLI::Validator validator(is_choice, "");
+  finish(*app_->add_option(names, target, help)->check(validator)->capture_default_str(), what);
 }
 
 void Command::optional_value(const std::string& names, std::int64_t& target, std::int64_t implied,

@@ -1,4 +1,6 @@
 #include <fmt/format.h>
+#include <termios.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -43,6 +45,27 @@ constexpr ChatCommand kCommands[] = {
     {"/stats", "[on|off]", "tell speed and counts after each answer"},
     {"/exit", "", "leave; so does Ctrl-D"}};
 
+/// Keeps the terminal from writing ^C into an answer.
+class QuietControlKeys {
+ public:
+  QuietControlKeys() {
+    valid_ = tcgetattr(STDIN_FILENO, &before_) == 0;
+    if (!valid_) return;
+    termios quiet = before_;
+    quiet.c_lflag &= ~static_cast<tcflag_t>(ECHOCTL);
+    tcsetattr(STDIN_FILENO, TCSANOW, &quiet);
+  }
+  QuietControlKeys(const QuietControlKeys&) = delete;
+  QuietControlKeys& operator=(const QuietControlKeys&) = delete;
+  ~QuietControlKeys() {
+    if (valid_) tcsetattr(STDIN_FILENO, TCSANOW, &before_);
+  }
+
+ private:
+  termios before_{};
+  bool valid_ = false;
+};
+
 class Repl {
  public:
   explicit Repl(Talk& talk) : talk_(talk), editor_(data_folder() / "history", completions()) {}
@@ -54,6 +77,7 @@ class Repl {
       if (text.empty()) continue;
       editor_.remember(text);
       try {
+        const QuietControlKeys quiet;
         if (text.front() == '/' && is_command(text)) {
           if (!command(text)) return;
         } else {
@@ -195,10 +219,20 @@ class Repl {
     std::vector<std::string> words;
     std::istringstream stream(argument);
     for (std::string word; stream >> word;) words.push_back(word);
-    words[0] = "--" + words[0].substr(std::min(words[0].find_first_not_of('-'), words[0].size()));
-    std::replace(words[0].begin(), words[0].end(), '_', '-');
+    std::string name = words[0].substr(std::min(words[0].find_first_not_of('-'), words[0].size()));
+    std::replace(name.begin(), name.end(), '_', '-');
+    // One word with "=", so that flags without a value can be switched off again, too.
+    std::string value = words.size() > 1 ? argument.substr(argument.find(words[1], words[0].size()))
+                                         : std::string();
+    while (value.ends_with(' ')) value.pop_back();
     GenerationFlags changed = flags;
-    parse_flags([&](Command& command) { changed.declare(command); }, words);
+    try {
+      parse_flags([&](Command& command) { changed.declare(command); },
+                  {"--" + name + (value.empty() ? "" : "=" + value)});
+    } catch (const Error& error) {
+      throw bad_input(error.problem(), "/set " + argument,
+                      "names are the flags of jielong run --help, as in /set temp 0.2");
+    }
     changed.options(talk_.tokenizer(), 0);  // throws on values that make no sense
     flags = changed;
     talk_.console.note(dim(flags.describe(talk_.tokenizer())));

@@ -13,7 +13,7 @@
 namespace jielong::cli {
 namespace {
 
-constexpr const char* kQuestion = "What is the capital of France?";
+constexpr const char* kQuestion = "What is the capital of France? Answer in one sentence.";
 
 /// The prompt from the words, the file or standard input; empty for a conversation.
 std::string given_prompt(const RunFlags& flags, const Console& console) {
@@ -33,6 +33,7 @@ void run(RunFlags& flags, Console& console) {
     // Nobody to talk with and nothing asked: show that it works.
     prompt = kQuestion;
     console.note("You: " + prompt);
+    flags.generation.sampling.temperature = 0;
   }
   if (!is_valid_utf8(prompt)) throw bad_input("is not UTF-8 text", "prompt");
   watch_interrupts();

