@@ -126,10 +126,32 @@ struct SplitRegex final : PreTokenizer {
               [&](std::string_view word, std::uint32_t offset, PartCollector& parts) {
                 matches.clear();
                 pattern.find_all(word, matches);
+                if (drops_gaps()) keep_malformed(word, matches);
                 for (const TextRange& m : matches) parts.match({offset + m.begin, offset + m.end});
               });
   }
-  bool lossless() const override { return behavior != SplitBehavior::removed; }
+  bool lossless() const override {
+    return behavior != SplitBehavior::removed ||
+           (invert && patterns::covers_everything(pattern.pattern()));
+  }
+  bool drops_gaps() const { return behavior == SplitBehavior::removed && invert; }
+  /// No pattern matches malformed bytes, which are to survive where the model has bytes: each
+  /// gap that holds some counts as a match.
+  static void keep_malformed(std::string_view word, std::vector<TextRange>& matches) {
+    if (is_valid_utf8(word)) return;
+    std::vector<TextRange> all;
+    std::uint32_t at = 0;
+    const auto gap = [&](std::uint32_t end) {
+      if (!is_valid_utf8(word.substr(at, end - at))) all.push_back({at, end});
+    };
+    for (const TextRange& match : matches) {
+      gap(match.begin);
+      all.push_back(match);
+      at = match.end;
+    }
+    gap(static_cast<std::uint32_t>(word.size()));
+    matches = std::move(all);
+  }
   Regex pattern;
   SplitBehavior behavior;
   bool invert;

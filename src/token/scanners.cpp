@@ -168,6 +168,11 @@ void scan_cl100k(std::string_view text, TextRange range, std::vector<TextRange>&
 
 }  // namespace
 
+bool patterns::covers_everything(std::string_view pattern) {
+  return pattern == kGpt2 || pattern == kLlama3 || pattern == kQwen2 || pattern == kTekken ||
+         pattern == kGpt4o;
+}
+
 Scanner find_scanner(std::string_view pattern) {
   if (pattern == patterns::kGpt2) return scan_gpt2;
   if (pattern == patterns::kLlama3) return scan_cl100k<3>;

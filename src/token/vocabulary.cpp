@@ -186,7 +186,10 @@ void assign_roles_by_name(Vocabulary& vocabulary) {
     if (const auto token = find(name)) vocabulary.set_role(role, *token);
   }
   for (const std::string_view name : kEndNames) {
-    if (const auto token = find(name)) vocabulary.add_end_token(*token);
+    const auto token = find(name);
+    // In Gemma "</s>" is HTML for struck-through text, a user-defined piece.
+    const bool html = token && name == "</s>" && !vocabulary.is_special(*token);
+    if (token && !html) vocabulary.add_end_token(*token);
   }
   for (const TokenRole role : {TokenRole::eos, TokenRole::eot, TokenRole::eom}) {
     if (const auto token = vocabulary.role(role)) vocabulary.add_end_token(*token);
