@@ -50,9 +50,11 @@ JIELONG_KERNEL void finish(float* y, Floats sum, std::int64_t outputs, bool accu
   }
 }
 
+// In this order; blank lines keep clang-format from sorting them.
 #include "tensor/kernels/matmul_convert.inl"
-#include "tensor/kernels/matmul_few.inl"
 #include "tensor/kernels/matmul_formats.inl"
+
+#include "tensor/kernels/matmul_few.inl"
 #include "tensor/kernels/matmul_many.inl"
 #include "tensor/kernels/matmul_plain.inl"
 #include "tensor/kernels/matmul_tiles.inl"

@@ -3,7 +3,11 @@
 #include "tensor/kernels/matmul_layout.h"
 
 namespace jielong::avx512 {
+
 #include "tensor/kernels/matmul.inl"
+
 #include "tensor/kernels/matmul_vectors.inl"
+
 #include "tensor/kernels/matmul_table.inl"
+
 }  // namespace jielong::avx512
