@@ -9,20 +9,11 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "model/convert/token_kind.h"
 #include "token/pre_patterns.h"
 
 namespace jielong {
 namespace {
-
-/// GGUF's numbers for kinds of tokens.
-enum TokenKind : std::int32_t {
-  kNormal = 1,
-  kUnknown = 2,
-  kControl = 3,
-  kUserDefined = 4,
-  kUnused = 5,
-  kByte = 6
-};
 
 constexpr std::string_view kSpaceMark = "\u2581";
 

@@ -10,21 +10,12 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/quote.h"
+#include "model/convert/token_kind.h"
 #include "token/pre_patterns.h"
 #include "token/scanners.h"
 
 namespace jielong {
 namespace {
-
-/// GGUF's numbers for kinds of tokens.
-enum TokenKind : std::int32_t {
-  kNormal = 1,
-  kUnknown = 2,
-  kControl = 3,
-  kUserDefined = 4,
-  kUnused = 5,
-  kByte = 6
-};
 
 const Json kNull;
 
@@ -54,6 +45,14 @@ std::vector<const Json*> steps(const Json& component, const char* list) {
     for (const Json* inner : steps(step, list)) result.push_back(inner);
   }
   return result;
+}
+
+/// Patterns differ in whether they escape the quotation mark, which changes nothing.
+std::string plain_quotes(std::string pattern) {
+  for (std::size_t at = 0; (at = pattern.find("\\\"", at)) != std::string::npos;) {
+    pattern.erase(at, 1);
+  }
+  return pattern;
 }
 
 /// tokenizer.json as GGUF sees it.
@@ -87,6 +86,9 @@ class TokenizerReader {
       metadata.set("tokenizer.ggml.merges", std::span<const std::string>(merges_));
     }
   }
+
+  /// Added tokens that swallow spaces or stand as whole words only, which GGUF cannot say.
+  std::size_t habits_lost() const { return habits_lost_; }
 
   std::optional<std::uint32_t> find(const std::string& token) const {
     const auto it = ids_.find(token);
@@ -129,6 +131,9 @@ class TokenizerReader {
     for (const Json& added : member(json_, "added_tokens")) {
       const bool special = member(added, "special") == true;
       set_token(text_of(added, "content"), member(added, "id"), special ? kControl : kUserDefined);
+      for (const char* habit : {"single_word", "lstrip", "rstrip"}) {
+        if (member(added, habit) == true) ++habits_lost_;
+      }
     }
     if (static_cast<std::int64_t>(tokens_.size()) > vocabulary) {
       refuse(fmt::format("has {} tokens for an embedding of {}", tokens_.size(), vocabulary));
@@ -170,7 +175,7 @@ class TokenizerReader {
     for (const Json* step : steps(member(json_, "pre_tokenizer"), "pretokenizers")) {
       const std::string type = text_of(*step, "type");
       if (type == "Split") {
-        result.push_back(text_of(member(*step, "pattern"), "Regex"));
+        result.push_back(plain_quotes(text_of(member(*step, "pattern"), "Regex")));
       } else if (type == "Digits") {
         result.emplace_back(member(*step, "individual_digits") == true ? R"(\p{N})" : R"(\p{N}+)");
       } else if (type == "ByteLevel") {
@@ -262,6 +267,7 @@ class TokenizerReader {
   std::vector<std::int32_t> kinds_;
   std::vector<float> scores_;
   std::unordered_map<std::string, std::uint32_t> ids_;
+  std::size_t habits_lost_ = 0;
 };
 
 /// A special token's text in tokenizer_config.json, plain or as an object.
@@ -339,6 +345,12 @@ void put_tokenizer(const ModelFolder& folder, const Hyperparameters& hyper,
   const Json tokenizer_config = read_json(folder, "tokenizer_config.json");
   TokenizerReader reader(json, hyper.vocabulary);
   reader.put(metadata);
+  if (reader.habits_lost() > 0) {
+    notes.push_back(
+        fmt::format("GGUF cannot say of {} added tokens that they take in the spaces "
+                    "beside them or match whole words only",
+                    reader.habits_lost()));
+  }
   put_special_tokens(reader, tokenizer_config, read_json(folder, "config.json"),
                      read_json(folder, "generation_config.json"), metadata);
   if (hyper.family != "bert") {
