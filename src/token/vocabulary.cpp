@@ -105,6 +105,8 @@ constexpr NamedRole kNamedRoles[] = {
     {"<｜begin▁of▁sentence｜>", TokenRole::bos},
     {"<bos>", TokenRole::bos},
     {"<s>", TokenRole::bos},
+    {"<eos>", TokenRole::eos},
+    {"</s>", TokenRole::eos},
     {"<|eot_id|>", TokenRole::eot},
     {"<|im_end|>", TokenRole::eot},
     {"<|end|>", TokenRole::eot},
@@ -179,6 +181,8 @@ void assign_roles_by_name(Vocabulary& vocabulary) {
   const auto find = [&](std::string_view name) -> std::optional<Token> {
     const auto token = vocabulary.find(name);
     if (token && vocabulary.token_class(*token) == TokenClass::normal) return std::nullopt;
+    // In Gemma "</s>" is HTML for struck-through text, a user-defined piece.
+    if (token && name == "</s>" && !vocabulary.is_special(*token)) return std::nullopt;
     return token;
   };
   for (const auto& [name, role] : kNamedRoles) {
@@ -186,10 +190,7 @@ void assign_roles_by_name(Vocabulary& vocabulary) {
     if (const auto token = find(name)) vocabulary.set_role(role, *token);
   }
   for (const std::string_view name : kEndNames) {
-    const auto token = find(name);
-    // In Gemma "</s>" is HTML for struck-through text, a user-defined piece.
-    const bool html = token && name == "</s>" && !vocabulary.is_special(*token);
-    if (token && !html) vocabulary.add_end_token(*token);
+    if (const auto token = find(name)) vocabulary.add_end_token(*token);
   }
   for (const TokenRole role : {TokenRole::eos, TokenRole::eot, TokenRole::eom}) {
     if (const auto token = vocabulary.role(role)) vocabulary.add_end_token(*token);
