@@ -44,9 +44,15 @@ bench: build ## Measure speed on the default model (more in bench/README.md)
 	@$(JIELONG) bench smollm2
 
 .PHONY: bench-peers
-bench-peers: build ## Build llama.cpp from PyPI's llama-cpp-python and compare with it
+bench-peers: ## Build llama.cpp from PyPI's llama-cpp-python, compare (MODELS="a.gguf b.gguf")
 	@scripts/install-packages.sh --bench
-	@bench/peers.sh
+	@bench/peers.sh build/peers
+	@cmake -S . -B build/bench -G Ninja -DCMAKE_BUILD_TYPE=Release -DJIELONG_TESTS=OFF -DJIELONG_BENCH=ON
+	@cmake --build build/bench -j $(JOBS) --target jielong_program bench_peak
+	@build/bench/jielong pull smollm2
+	@python3 bench/compare.py --jielong build/bench/jielong --llama build/peers/llama.cpp/bin \
+	  --probe build/bench/bench_peak $(or $(MODELS),$$(build/bench/jielong show smollm2 --json | \
+	  python3 -c 'import json, sys; print(json.load(sys.stdin)["path"])'))
 
 .PHONY: package
 package: build ## Make the Debian packages in dist/
