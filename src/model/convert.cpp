@@ -201,8 +201,10 @@ ConvertReport convert_to_folder(const ConvertOptions& options, const std::option
                 options.output.string(),
                 "choose f32, f16 or bf16, or an output that ends in .gguf");
   }
-  ConversionPlan plan =
-      from_folder ? plan_folder_to_folder(options.input) : plan_gguf_to_folder(options.input);
+  const auto dtype = recipe ? std::optional(recipe->dtype) : std::nullopt;
+  ConversionPlan plan = from_folder
+                            ? plan_folder_to_folder(options.input, dtype)
+                            : plan_gguf_to_folder(options.input, dtype.value_or(DType::f32));
   std::vector<DType> types;
   for (const RowSource& source : plan.tensors) types.push_back(folder_type_of(source, recipe));
   AtomicFolder folder(options.output);

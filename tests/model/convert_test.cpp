@@ -170,6 +170,15 @@ TEST_F(Convert, EveryRecipeWorks) {
   }
 }
 
+TEST_F(Convert, ChangesTheTypeOfAFolder) {
+  run(golden("llama"), "half", "bf16");
+  const ModelFolder folder(at("half"));
+  EXPECT_THAT(folder.config(), HasSubstr("\"torch_dtype\": \"bfloat16\""));
+  for (const TensorInfo& tensor : folder.tensors().tensors()) {
+    EXPECT_EQ(tensor.dtype, DType::bf16) << tensor.name;
+  }
+}
+
 TEST_F(Convert, RequantizesOnlyWhenTold) {
   run(wide_model(), "q8.gguf", "q8_0");
   EXPECT_THAT(error_of([&] { run(at("q8.gguf"), "q4.gguf", "q4_0"); }),

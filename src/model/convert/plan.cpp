@@ -66,6 +66,11 @@ void check_expressible(const Hyperparameters& hyper) {
   }
 }
 
+std::string_view torch_name(DType dtype) {
+  if (dtype == DType::f16) return "float16";
+  return dtype == DType::bf16 ? "bfloat16" : "float32";
+}
+
 /// Copies the folder's own tokenizer and settings.
 void copy_files(const ModelFolder& folder, ConversionPlan& plan) {
   for (const char* name :
@@ -106,9 +111,12 @@ ConversionPlan plan_folder_to_gguf(const std::filesystem::path& path) {
   plan.traits = traits_of(
       hyper, std::none_of(plan.tensors.begin(), plan.tensors.end(),
                           [](const RowSource& source) { return source.name == "output.weight"; }));
-  if (family.name == "bert") {
-    for (const RowSource& source : plan.tensors) {
-      if (source.name == "token_types.weight") hyper.segments = source.rows();
+  for (const RowSource& source : plan.tensors) {
+    if (source.name == "token_types.weight") hyper.segments = source.rows();
+    if (source.name == "token_embd.weight" && source.rows() != hyper.vocabulary) {
+      throw bad_input(
+          fmt::format("is {}, but the embedding has {} rows", hyper.vocabulary, source.rows()),
+          (path / "config.json").string() + ", \"vocab_size\"");
     }
   }
   put_hyperparameters(hyper, plan.metadata);
@@ -117,7 +125,7 @@ ConversionPlan plan_folder_to_gguf(const std::filesystem::path& path) {
   return plan;
 }
 
-ConversionPlan plan_gguf_to_folder(const std::filesystem::path& path) {
+ConversionPlan plan_gguf_to_folder(const std::filesystem::path& path, DType dtype) {
   auto file = std::make_shared<GgufFile>(path);
   const Metadata& metadata = file->metadata();
   const Family& family = family_by_name(metadata.require<std::string>("general.architecture"));
@@ -136,19 +144,28 @@ ConversionPlan plan_gguf_to_folder(const std::filesystem::path& path) {
   }
   plan.files.emplace_back("config.json",
                           make_config_json(hyper, metadata, plan.traits.tied_embeddings,
-                                           file->contains("blk.0.attn_q.bias"), "float32"));
+                                           file->contains("blk.0.attn_q.bias"), torch_name(dtype)));
   add_tokenizer_files(metadata, plan.files, plan.notes);
   plan.source = std::move(file);
   return plan;
 }
 
-ConversionPlan plan_folder_to_folder(const std::filesystem::path& path) {
+ConversionPlan plan_folder_to_folder(const std::filesystem::path& path,
+                                     std::optional<DType> dtype) {
   auto folder = std::make_shared<ModelFolder>(path);
   ConversionPlan plan;
   for (const TensorInfo& tensor : folder->tensors().tensors()) {
     plan.tensors.push_back(unchanged(tensor));
   }
-  plan.files.emplace_back("config.json", folder->config());
+  std::string config = folder->config();
+  if (dtype) {
+    Json json = parse_json(config, (path / "config.json").string());
+    if (json.is_object()) {
+      json[json.contains("dtype") ? "dtype" : "torch_dtype"] = torch_name(*dtype);
+      config = json.dump(2) + "\n";
+    }
+  }
+  plan.files.emplace_back("config.json", std::move(config));
   copy_files(*folder, plan);
   plan.source = std::move(folder);
   return plan;

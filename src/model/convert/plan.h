@@ -1,6 +1,8 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,7 +27,9 @@ struct ConversionPlan {
 
 ConversionPlan plan_gguf_to_gguf(const std::filesystem::path& path);
 ConversionPlan plan_folder_to_gguf(const std::filesystem::path& path);
-ConversionPlan plan_gguf_to_folder(const std::filesystem::path& path);
-ConversionPlan plan_folder_to_folder(const std::filesystem::path& path);
+/// @param dtype  f32, f16 or bf16: what config.json will say of the weights
+ConversionPlan plan_gguf_to_folder(const std::filesystem::path& path, DType dtype);
+/// @param dtype  the new type of all weights, if they get one
+ConversionPlan plan_folder_to_folder(const std::filesystem::path& path, std::optional<DType> dtype);
 
 }  // namespace jielong
