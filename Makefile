@@ -44,15 +44,12 @@ bench: build ## Measure speed on the default model (more in bench/README.md)
 	@$(JIELONG) bench smollm2
 
 .PHONY: bench-peers
-bench-peers: ## Build llama.cpp from PyPI's llama-cpp-python, compare (MODELS="a.gguf b.gguf")
+bench-peers: build ## Build llama.cpp from source and compare with it (see bench/README.md)
 	@scripts/install-packages.sh --bench
-	@bench/peers.sh build/peers
-	@cmake -S . -B build/bench -G Ninja -DCMAKE_BUILD_TYPE=Release -DJIELONG_TESTS=OFF -DJIELONG_BENCH=ON
-	@cmake --build build/bench -j $(JOBS) --target jielong_program bench_peak
-	@build/bench/jielong pull smollm2
-	@python3 bench/compare.py --jielong build/bench/jielong --llama build/peers/llama.cpp/bin \
-	  --probe build/bench/bench_peak $(or $(MODELS),$$(build/bench/jielong show smollm2 --json | \
-	  python3 -c 'import json, sys; print(json.load(sys.stdin)["path"])'))
+	@cmake --preset release -DJIELONG_TESTS=OFF -DJIELONG_BENCH=ON >build/configure.log 2>&1 || \
+		{ cat build/configure.log; exit 1; }
+	@cmake --build --preset release -j $(JOBS) --target bench_peak
+	@bench/run.sh $(JIELONG)
 
 .PHONY: package
 package: build ## Make the Debian packages in dist/
