@@ -93,9 +93,7 @@ double peak() {
   return (wide ? 16.0 : 8.0) * kPeakSteps * kPeakSums / seconds;
 }
 #else
-double peak() {
-  return 0;
-}
+double peak() { return 0; }
 #endif
 
 struct Model {

@@ -49,10 +49,11 @@ struct AttentionQueries {
 
 struct AttentionParams {
   std::int64_t heads = 0;
-  float scale = 1;         ///< multiplies q·k
-  float soft_cap = 0;      ///< cap·tanh(score/cap) when positive
-  std::int64_t window = 0; ///< a query sees only the last `window` positions, itself included; 0: all
-  bool causal = true;      ///< false: every query sees [0, length)
+  float scale = 1;     ///< multiplies q·k
+  float soft_cap = 0;  ///< cap·tanh(score/cap) when positive
+  std::int64_t window =
+      0;               ///< a query sees only the last `window` positions, itself included; 0: all
+  bool causal = true;  ///< false: every query sees [0, length)
 };
 
 /// out[row, head, :] = softmax(scale · q[row, head, :] · Kᵀ) V over what each query may

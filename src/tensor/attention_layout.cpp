@@ -10,9 +10,7 @@ namespace {
 /// Far beyond any model, and small enough that no size computed from it overflows.
 constexpr std::int64_t kMostChannels = 1 << 20;
 
-std::size_t align(std::size_t bytes) {
-  return (bytes + 63) / 64 * 64;
-}
+std::size_t align(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 void check(std::int64_t value, const char* what) {
   if (value >= 1 && value <= kMostChannels) return;

@@ -11,10 +11,26 @@ namespace jielong {
 /// consecutive values of a row in one block of `block_bytes`, laid out as GGUF does
 /// (see tensor/quant/blocks.h).
 enum class DType : std::uint8_t {
-  f32, f16, bf16, f64, i8, i16, i32, i64,
-  q4_0, q4_1, q5_0, q5_1, q8_0,
-  q2_k, q3_k, q4_k, q5_k, q6_k,
-  iq4_nl, iq4_xs,
+  f32,
+  f16,
+  bf16,
+  f64,
+  i8,
+  i16,
+  i32,
+  i64,
+  q4_0,
+  q4_1,
+  q5_0,
+  q5_1,
+  q8_0,
+  q2_k,
+  q3_k,
+  q4_k,
+  q5_k,
+  q6_k,
+  iq4_nl,
+  iq4_xs,
 };
 
 struct DTypeInfo {

@@ -25,9 +25,7 @@ GenerateOptions options_for(double temperature, std::uint64_t seed, std::int64_t
 }
 
 /// A chain with few states, which repeats itself: look-up finds something.
-FakeRunner small_model(std::uint64_t seed = 1) {
-  return FakeRunner(6, 512, seed, 2, 1);
-}
+FakeRunner small_model(std::uint64_t seed = 1) { return FakeRunner(6, 512, seed, 2, 1); }
 
 TEST(Speculation, LookupFindsTheLatestLongestMatch) {
   SamplerChain chain(SamplerSettings{}, Rng(1));

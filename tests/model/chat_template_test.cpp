@@ -18,9 +18,7 @@ std::string data_file(const std::string& name) {
   return read_file(std::string(JIELONG_TEST_DATA) + "/model/goldens/templates/" + name);
 }
 
-OrderedJson data_json(const std::string& name) {
-  return parse_ordered_json(data_file(name), name);
-}
+OrderedJson data_json(const std::string& name) { return parse_ordered_json(data_file(name), name); }
 
 std::tm golden_time() {
   std::tm now{};

@@ -15,9 +15,7 @@
 namespace jielong {
 namespace {
 
-float uniform(Rng& rng, float reach) {
-  return (static_cast<float>(rng.uniform()) * 2 - 1) * reach;
-}
+float uniform(Rng& rng, float reach) { return (static_cast<float>(rng.uniform()) * 2 - 1) * reach; }
 
 /// One random sequence: queries, keys and values of every position, and its pages.
 struct Case {

@@ -27,9 +27,7 @@ std::vector<float> random(std::int64_t n, std::uint64_t seed, float reach = 3) {
   return x;
 }
 
-double wide(float x) {
-  return static_cast<double>(x);
-}
+double wide(float x) { return static_cast<double>(x); }
 
 TEST(Vector, RmsNorm) {
   with_every_float_isa([](Isa isa) {

@@ -11,33 +11,23 @@ Value Interpreter::evaluate(const Expression& node, Scope& scope) {
   const DepthGuard guard(runtime_.budget);
   at_ = node.offset;
   switch (node.kind) {
-    case K::constant:
-      return node.value;
-    case K::name:
-      return evaluate_name(node, scope);
+    case K::constant: return node.value;
+    case K::name: return evaluate_name(node, scope);
     case K::list:
     case K::tuple:
-    case K::dict:
-      return evaluate_container(node, scope);
+    case K::dict: return evaluate_container(node, scope);
     case K::attribute:
     case K::item:
-    case K::slice:
-      return evaluate_access(node, scope);
-    case K::call:
-      return evaluate_call(node, scope);
-    case K::filter:
-      return evaluate_filter(node, scope, nullptr);
-    case K::test:
-      return evaluate_test(node, scope);
-    case K::compare:
-      return evaluate_compare(node, scope);
-    case K::concat:
-      return evaluate_concat(node, scope);
+    case K::slice: return evaluate_access(node, scope);
+    case K::call: return evaluate_call(node, scope);
+    case K::filter: return evaluate_filter(node, scope, nullptr);
+    case K::test: return evaluate_test(node, scope);
+    case K::compare: return evaluate_compare(node, scope);
+    case K::concat: return evaluate_concat(node, scope);
     case K::logical_not:
     case K::logical_and:
     case K::logical_or:
-    case K::conditional:
-      return evaluate_logic(node, scope);
+    case K::conditional: return evaluate_logic(node, scope);
     case K::negate: {
       const Value operand = evaluate(*node.children[0], scope);
       at_ = node.offset;

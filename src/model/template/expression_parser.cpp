@@ -14,22 +14,14 @@ constexpr std::size_t kMaxNodeDepth = 300;
 
 std::string describe(const LexToken& token) {
   switch (token.type) {
-    case TokenType::data:
-      return "text";
-    case TokenType::variable_begin:
-      return "'{{'";
-    case TokenType::variable_end:
-      return "'}}'";
-    case TokenType::block_begin:
-      return "'{%'";
-    case TokenType::block_end:
-      return "'%}'";
-    case TokenType::string:
-      return "a string";
-    case TokenType::end:
-      return "the end of the template";
-    default:
-      return "'" + token.text + "'";
+    case TokenType::data: return "text";
+    case TokenType::variable_begin: return "'{{'";
+    case TokenType::variable_end: return "'}}'";
+    case TokenType::block_begin: return "'{%'";
+    case TokenType::block_end: return "'%}'";
+    case TokenType::string: return "a string";
+    case TokenType::end: return "the end of the template";
+    default: return "'" + token.text + "'";
   }
 }
 
@@ -273,8 +265,7 @@ ExpressionPointer ExpressionParser::parse_primary() {
       node->value = token.real;
       advance();
       return node;
-    default:
-      break;
+    default: break;
   }
   if (is_symbol("[")) return parse_list();
   if (is_symbol("{")) return parse_dict();

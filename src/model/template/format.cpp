@@ -76,20 +76,11 @@ std::string number_text(const Value& value, const Specification& spec) {
     const std::uint64_t size =
         negative ? 0 - static_cast<std::uint64_t>(number) : static_cast<std::uint64_t>(number);
     switch (type) {
-      case 'x':
-        body = fmt::format("{}{:x}", spec.alternate ? "0x" : "", size);
-        break;
-      case 'X':
-        body = fmt::format("{}{:X}", spec.alternate ? "0X" : "", size);
-        break;
-      case 'o':
-        body = fmt::format("{}{:o}", spec.alternate ? "0o" : "", size);
-        break;
-      case 'b':
-        body = fmt::format("{}{:b}", spec.alternate ? "0b" : "", size);
-        break;
-      default:
-        body = fmt::format("{}", size);
+      case 'x': body = fmt::format("{}{:x}", spec.alternate ? "0x" : "", size); break;
+      case 'X': body = fmt::format("{}{:X}", spec.alternate ? "0X" : "", size); break;
+      case 'o': body = fmt::format("{}{:o}", spec.alternate ? "0o" : "", size); break;
+      case 'b': body = fmt::format("{}{:b}", spec.alternate ? "0b" : "", size); break;
+      default: body = fmt::format("{}", size);
     }
   } else {
     const double number = value.real();
@@ -97,27 +88,16 @@ std::string number_text(const Value& value, const Specification& spec) {
     const double size = std::fabs(number);
     const int precision = spec.precision >= 0 ? spec.precision : 6;
     switch (type) {
-      case 'e':
-        body = fmt::format("{:.{}e}", size, precision);
-        break;
-      case 'E':
-        body = fmt::format("{:.{}E}", size, precision);
-        break;
-      case 'g':
-        body = fmt::format("{:.{}g}", size, std::max(precision, 1));
-        break;
-      case 'G':
-        body = fmt::format("{:.{}G}", size, std::max(precision, 1));
-        break;
-      case '%':
-        body = fmt::format("{:.{}f}%", size * 100, precision);
-        break;
+      case 'e': body = fmt::format("{:.{}e}", size, precision); break;
+      case 'E': body = fmt::format("{:.{}E}", size, precision); break;
+      case 'g': body = fmt::format("{:.{}g}", size, std::max(precision, 1)); break;
+      case 'G': body = fmt::format("{:.{}G}", size, std::max(precision, 1)); break;
+      case '%': body = fmt::format("{:.{}f}%", size * 100, precision); break;
       case '\0':
         body = spec.precision >= 0 ? fmt::format("{:.{}g}", size, std::max(precision, 1))
                                    : real_text(size);
         break;
-      default:
-        body = fmt::format("{:.{}f}", size, precision);
+      default: body = fmt::format("{:.{}f}", size, precision);
     }
   }
   if (spec.grouped) body = group_digits(std::move(body));

@@ -98,9 +98,7 @@ Interpreter::Flow Interpreter::execute(const Block& block, Scope& scope) {
 Interpreter::Flow Interpreter::execute(const Statement& statement, Scope& scope) {
   using K = Statement::Kind;
   switch (statement.kind) {
-    case K::text:
-      write(statement.text);
-      break;
+    case K::text: write(statement.text); break;
     case K::output: {
       const Value value = evaluate(*statement.expression, scope);
       if (value.is(jinja::Kind::string)) {
@@ -110,10 +108,8 @@ Interpreter::Flow Interpreter::execute(const Statement& statement, Scope& scope)
       }
       break;
     }
-    case K::conditional:
-      return execute_conditional(statement, scope);
-    case K::loop:
-      return execute_loop(statement, scope);
+    case K::conditional: return execute_conditional(statement, scope);
+    case K::loop: return execute_loop(statement, scope);
     case K::set: {
       const Value value = evaluate(*statement.expression, scope);
       at_ = statement.offset;
@@ -131,21 +127,12 @@ Interpreter::Flow Interpreter::execute(const Statement& statement, Scope& scope)
       }
       break;
     }
-    case K::macro:
-      scope.variables[statement.text] = define_macro(statement, scope);
-      break;
-    case K::call_block:
-      execute_call_block(statement, scope);
-      break;
-    case K::with:
-      execute_with(statement, scope);
-      break;
-    case K::generation:
-      return execute_generation(statement, scope);
-    case K::stop:
-      return Flow::stop;
-    case K::next:
-      return Flow::next;
+    case K::macro: scope.variables[statement.text] = define_macro(statement, scope); break;
+    case K::call_block: execute_call_block(statement, scope); break;
+    case K::with: execute_with(statement, scope); break;
+    case K::generation: return execute_generation(statement, scope);
+    case K::stop: return Flow::stop;
+    case K::next: return Flow::next;
   }
   return Flow::normal;
 }

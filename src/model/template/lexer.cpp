@@ -14,9 +14,7 @@
 namespace jielong::jinja {
 namespace {
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_name_start(char32_t point) {
   if (point < 0x80) {
@@ -28,10 +26,8 @@ bool is_name_start(char32_t point) {
     case UTF8PROC_CATEGORY_LT:
     case UTF8PROC_CATEGORY_LM:
     case UTF8PROC_CATEGORY_LO:
-    case UTF8PROC_CATEGORY_NL:
-      return true;
-    default:
-      return false;
+    case UTF8PROC_CATEGORY_NL: return true;
+    default: return false;
   }
 }
 
@@ -42,10 +38,8 @@ bool is_name_part(char32_t point) {
     case UTF8PROC_CATEGORY_MN:
     case UTF8PROC_CATEGORY_MC:
     case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_PC:
-      return true;
-    default:
-      return false;
+    case UTF8PROC_CATEGORY_PC: return true;
+    default: return false;
   }
 }
 
@@ -361,42 +355,21 @@ class Lexer {
   void read_escape(std::string& text) {
     const char c = source_[at_++];
     switch (c) {
-      case '\n':
-        return;  // a line continued
-      case 'n':
-        text += '\n';
-        return;
-      case 't':
-        text += '\t';
-        return;
-      case 'r':
-        text += '\r';
-        return;
-      case 'b':
-        text += '\b';
-        return;
-      case 'f':
-        text += '\f';
-        return;
-      case 'v':
-        text += '\v';
-        return;
-      case 'a':
-        text += '\a';
-        return;
+      case '\n': return;  // a line continued
+      case 'n': text += '\n'; return;
+      case 't': text += '\t'; return;
+      case 'r': text += '\r'; return;
+      case 'b': text += '\b'; return;
+      case 'f': text += '\f'; return;
+      case 'v': text += '\v'; return;
+      case 'a': text += '\a'; return;
       case '\\':
       case '\'':
-      case '"':
-        text += c;
-        return;
-      case 'x':
-        return read_code(text, 2);
-      case 'u':
-        return read_code(text, 4);
-      case 'U':
-        return read_code(text, 8);
-      default:
-        break;
+      case '"': text += c; return;
+      case 'x': return read_code(text, 2);
+      case 'u': return read_code(text, 4);
+      case 'U': return read_code(text, 8);
+      default: break;
     }
     if (c >= '0' && c <= '7') {
       char32_t value = static_cast<char32_t>(c - '0');

@@ -19,9 +19,7 @@ std::unique_ptr<Statement> make_statement(Statement::Kind kind, std::size_t offs
 
 }  // namespace
 
-Block Parser::parse() {
-  return parse_until({}, {});
-}
+Block Parser::parse() { return parse_until({}, {}); }
 
 Block Parser::parse_until(std::initializer_list<std::string_view> ends,
                           std::string_view opened_by) {
@@ -55,8 +53,7 @@ Block Parser::parse_until(std::initializer_list<std::string_view> ends,
         if (ends.size() == 0) return block;
         fail(fmt::format("'{}' is not closed", opened_by),
              fmt::format("add '{{% {} %}}'", *(ends.end() - 1)));
-      default:
-        fail_unexpected();
+      default: fail_unexpected();
     }
   }
 }

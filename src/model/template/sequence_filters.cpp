@@ -330,8 +330,6 @@ constexpr NamedFilter kFilters[] = {{"length", length_filter},
 
 }  // namespace
 
-std::span<const NamedFilter> sequence_filters() {
-  return kFilters;
-}
+std::span<const NamedFilter> sequence_filters() { return kFilters; }
 
 }  // namespace jielong::jinja

@@ -20,9 +20,7 @@ bool is_defined(Runtime&, const Value& input, const Arguments& arguments) {
   return !input.is(Kind::undefined);
 }
 
-bool is_number(Runtime&, const Value& input, const Arguments&) {
-  return input.is_number();
-}
+bool is_number(Runtime&, const Value& input, const Arguments&) { return input.is_number(); }
 
 template <bool kValue>
 bool is_constant(Runtime&, const Value& input, const Arguments&) {
@@ -54,12 +52,8 @@ std::int64_t whole(const Value& value) {
   return value.integer();
 }
 
-bool is_odd(Runtime&, const Value& input, const Arguments&) {
-  return whole(input) % 2 != 0;
-}
-bool is_even(Runtime&, const Value& input, const Arguments&) {
-  return whole(input) % 2 == 0;
-}
+bool is_odd(Runtime&, const Value& input, const Arguments&) { return whole(input) % 2 != 0; }
+bool is_even(Runtime&, const Value& input, const Arguments&) { return whole(input) % 2 == 0; }
 
 bool is_divisible(Runtime&, const Value& input, const Arguments& arguments) {
   const std::int64_t divisor = whole(*bind("divisibleby", arguments, {"num"}, 1)[0]);
@@ -97,15 +91,11 @@ bool is_same(Runtime& runtime, const Value& input, const Arguments& arguments) {
   const Value& value = other(arguments);
   if (input.kind() != value.kind()) return false;
   switch (input.kind()) {
-    case Kind::list:
-      return &input.list() == &value.list();
-    case Kind::dict:
-      return &input.dict() == &value.dict();
+    case Kind::list: return &input.list() == &value.list();
+    case Kind::dict: return &input.dict() == &value.dict();
     case Kind::real:
-    case Kind::string:
-      return false;
-    default:
-      return equal(runtime, input, value);
+    case Kind::string: return false;
+    default: return equal(runtime, input, value);
   }
 }
 
@@ -117,9 +107,7 @@ bool is_case(Runtime& runtime, const Value& input, const Arguments&) {
   return high != low && text == (kUpper ? high : low);
 }
 
-bool is_escaped(Runtime&, const Value&, const Arguments&) {
-  return false;
-}
+bool is_escaped(Runtime&, const Value&, const Arguments&) { return false; }
 
 bool is_filter(Runtime&, const Value& input, const Arguments&) {
   return input.is(Kind::string) && has_filter(input.string());

@@ -21,12 +21,9 @@ bool is_printable(char32_t point) {
     case UTF8PROC_CATEGORY_CS:
     case UTF8PROC_CATEGORY_CO:
     case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP:
-      return false;
-    case UTF8PROC_CATEGORY_ZS:
-      return point == ' ';
-    default:
-      return true;
+    case UTF8PROC_CATEGORY_ZP: return false;
+    case UTF8PROC_CATEGORY_ZS: return point == ' ';
+    default: return true;
   }
 }
 
@@ -68,29 +65,19 @@ class ReprWriter {
   void write(const Value& value) {
     const DepthGuard guard(runtime_.budget);
     switch (value.kind()) {
-      case Kind::undefined:
-        return add("Undefined");
-      case Kind::none:
-        return add("None");
-      case Kind::boolean:
-        return add(value.boolean() ? "True" : "False");
-      case Kind::integer:
-        return add(fmt::format("{}", value.integer()));
-      case Kind::real:
-        return add(real_text(value.real()));
-      case Kind::string:
-        return add(string_repr(value.string()));
-      case Kind::list:
-        return write_list(value.list());
-      case Kind::dict:
-        return write_dict(value.dict());
-      case Kind::names:
-        return write_names(value.names());
+      case Kind::undefined: return add("Undefined");
+      case Kind::none: return add("None");
+      case Kind::boolean: return add(value.boolean() ? "True" : "False");
+      case Kind::integer: return add(fmt::format("{}", value.integer()));
+      case Kind::real: return add(real_text(value.real()));
+      case Kind::string: return add(string_repr(value.string()));
+      case Kind::list: return write_list(value.list());
+      case Kind::dict: return write_dict(value.dict());
+      case Kind::names: return write_names(value.names());
       case Kind::loop:
         return add(fmt::format("<LoopContext {}/{}>", value.loop()->index + 1,
                                value.loop()->items.size()));
-      case Kind::callable:
-        return add(fmt::format("<function {}>", value.callable()->name()));
+      case Kind::callable: return add(fmt::format("<function {}>", value.callable()->name()));
     }
   }
 
@@ -130,12 +117,10 @@ class ReprWriter {
         return add(step == 1 ? fmt::format("range({}, {})", first, end)
                              : fmt::format("range({}, {}, {})", first, end, step));
       }
-      case Form::generator:
-        return add("<generator object>");
+      case Form::generator: return add("<generator object>");
       case Form::keys:
       case Form::values:
-      case Form::items:
-        break;
+      case Form::items: break;
     }
     add(list.form == Form::keys     ? "dict_keys(["
         : list.form == Form::values ? "dict_values(["
@@ -186,21 +171,16 @@ class JsonWriter {
       case Kind::none:
       case Kind::boolean:
       case Kind::integer:
-      case Kind::real:
-        return add(scalar(value));
-      case Kind::string:
-        return write_string(value.string());
-      case Kind::dict:
-        return write_dict(value.dict());
+      case Kind::real: return add(scalar(value));
+      case Kind::string: return write_string(value.string());
+      case Kind::dict: return write_dict(value.dict());
       case Kind::list:
         if (value.list().form == List::Form::list || value.list().form == List::Form::tuple) {
           return write_list(value.list());
         }
         break;
-      case Kind::undefined:
-        throw bad_input(value.why());
-      default:
-        break;
+      case Kind::undefined: throw bad_input(value.why());
+      default: break;
     }
     throw bad_input(fmt::format("Object of type {} is not JSON serializable", type_name(value)));
   }
@@ -233,27 +213,13 @@ class JsonWriter {
     while (!text.empty()) {
       const CodePoint point = decode_utf8(text);
       switch (point.value) {
-        case '"':
-          out_ += "\\\"";
-          break;
-        case '\\':
-          out_ += "\\\\";
-          break;
-        case '\n':
-          out_ += "\\n";
-          break;
-        case '\r':
-          out_ += "\\r";
-          break;
-        case '\t':
-          out_ += "\\t";
-          break;
-        case '\f':
-          out_ += "\\f";
-          break;
-        case '\b':
-          out_ += "\\b";
-          break;
+        case '"': out_ += "\\\""; break;
+        case '\\': out_ += "\\\\"; break;
+        case '\n': out_ += "\\n"; break;
+        case '\r': out_ += "\\r"; break;
+        case '\t': out_ += "\\t"; break;
+        case '\f': out_ += "\\f"; break;
+        case '\b': out_ += "\\b"; break;
         default:
           if (point.value < 0x20) {
             add_unit(point.value);

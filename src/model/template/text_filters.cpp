@@ -58,9 +58,7 @@ Value as_string(Runtime& runtime, const Value& input, const Arguments& arguments
   return make_string(runtime, to_text(runtime, input));
 }
 
-Value unchanged(Runtime&, const Value& input, const Arguments&) {
-  return input;
-}
+Value unchanged(Runtime&, const Value& input, const Arguments&) { return input; }
 
 Value replace_filter(Runtime& runtime, const Value& input, const Arguments& arguments) {
   const auto bound = bind("replace", arguments, {"old", "new", "count"}, 2);
@@ -122,23 +120,12 @@ Value escape(Runtime& runtime, const Value& input, const Arguments&) {
   std::string out;
   for (const char c : to_text(runtime, input)) {
     switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      case '"':
-        out += "&#34;";
-        break;
-      default:
-        out += c;
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '\'': out += "&#39;"; break;
+      case '"': out += "&#34;"; break;
+      default: out += c;
     }
   }
   return make_string(runtime, std::move(out));
@@ -305,9 +292,7 @@ constexpr NamedFilter kFilters[] = {{"upper", recased<upper>},
 
 }  // namespace
 
-std::span<const NamedFilter> text_filters() {
-  return kFilters;
-}
+std::span<const NamedFilter> text_filters() { return kFilters; }
 
 std::int64_t whole_or(const Value* value, std::int64_t otherwise) {
   if (value == nullptr || value->is(Kind::none)) return otherwise;

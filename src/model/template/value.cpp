@@ -26,15 +26,11 @@ std::size_t checked_depth(std::size_t depth) {
 /// Text that is alike exactly for values that are equal as dictionary keys.
 std::string hash_text(const Value& key) {
   switch (key.kind()) {
-    case Kind::string:
-      return "s" + key.string();
-    case Kind::none:
-      return "n";
-    case Kind::undefined:
-      return "u";
+    case Kind::string: return "s" + key.string();
+    case Kind::none: return "n";
+    case Kind::undefined: return "u";
     case Kind::boolean:
-    case Kind::integer:
-      return fmt::format("i{}", key.integer());
+    case Kind::integer: return fmt::format("i{}", key.integer());
     case Kind::real: {
       const double value = key.real();
       if (value == std::floor(value) && std::fabs(value) < 9e18) {
@@ -52,8 +48,7 @@ std::string hash_text(const Value& key) {
         return text;
       }
       break;
-    default:
-      break;
+    default: break;
   }
   throw bad_input(fmt::format("unhashable type: '{}'", type_name(key)));
 }
@@ -73,14 +68,10 @@ std::string Value::why() const {
 
 std::size_t Value::depth() const {
   switch (kind()) {
-    case Kind::list:
-      return list().depth;
-    case Kind::dict:
-      return dict().depth;
-    case Kind::loop:
-      return loop()->depth;
-    default:
-      return 0;
+    case Kind::list: return list().depth;
+    case Kind::dict: return dict().depth;
+    case Kind::loop: return loop()->depth;
+    default: return 0;
   }
 }
 
@@ -88,19 +79,15 @@ Value Value::from_json(const OrderedJson& json, Budget& budget) {
   budget.step();
   const DepthGuard guard(budget);
   switch (json.type()) {
-    case OrderedJson::value_t::null:
-      return None{};
-    case OrderedJson::value_t::boolean:
-      return json.get<bool>();
-    case OrderedJson::value_t::number_integer:
-      return json.get<std::int64_t>();
+    case OrderedJson::value_t::null: return None{};
+    case OrderedJson::value_t::boolean: return json.get<bool>();
+    case OrderedJson::value_t::number_integer: return json.get<std::int64_t>();
     case OrderedJson::value_t::number_unsigned: {
       const auto number = json.get<std::uint64_t>();
       if (number > INT64_MAX) return static_cast<double>(number);
       return static_cast<std::int64_t>(number);
     }
-    case OrderedJson::value_t::number_float:
-      return json.get<double>();
+    case OrderedJson::value_t::number_float: return json.get<double>();
     case OrderedJson::value_t::string:
       budget.allocate(json.get_ref<const std::string&>().size());
       return json.get_ref<const std::string&>();
@@ -128,8 +115,7 @@ Value Value::from_json(const OrderedJson& json, Budget& budget) {
       dict->depth = checked_depth(depth + 1);
       return std::shared_ptr<const Dict>(std::move(dict));
     }
-    default:
-      throw bad_input("binary JSON values cannot be given to a chat template");
+    default: throw bad_input("binary JSON values cannot be given to a chat template");
   }
 }
 
@@ -211,22 +197,15 @@ Value make_string(Runtime& runtime, std::string text) {
 bool truth(const Value& value) {
   switch (value.kind()) {
     case Kind::undefined:
-    case Kind::none:
-      return false;
-    case Kind::boolean:
-      return value.boolean();
-    case Kind::integer:
-      return value.integer() != 0;
-    case Kind::real:
-      return value.real() != 0;
-    case Kind::string:
-      return !value.string().empty();
+    case Kind::none: return false;
+    case Kind::boolean: return value.boolean();
+    case Kind::integer: return value.integer() != 0;
+    case Kind::real: return value.real() != 0;
+    case Kind::string: return !value.string().empty();
     case Kind::list:
       return value.list().form == List::Form::generator || !value.list().items.empty();
-    case Kind::dict:
-      return !value.dict().entries.empty();
-    default:
-      return true;
+    case Kind::dict: return !value.dict().entries.empty();
+    default: return true;
   }
 }
 
@@ -239,8 +218,7 @@ bool equal(Runtime& runtime, const Value& a, const Value& b) {
   if (a.kind() != b.kind()) return false;
   switch (a.kind()) {
     case Kind::undefined:
-    case Kind::none:
-      return true;
+    case Kind::none: return true;
     case Kind::string:
       runtime.budget.step(std::min(a.string().size(), b.string().size()) / 256);
       return a.string() == b.string();
@@ -262,14 +240,10 @@ bool equal(Runtime& runtime, const Value& a, const Value& b) {
         return other != nullptr && equal(runtime, entry.second, *other);
       });
     }
-    case Kind::names:
-      return &a.names() == &b.names();
-    case Kind::loop:
-      return a.loop() == b.loop();
-    case Kind::callable:
-      return a.callable() == b.callable();
-    default:
-      return false;
+    case Kind::names: return &a.names() == &b.names();
+    case Kind::loop: return a.loop() == b.loop();
+    case Kind::callable: return a.callable() == b.callable();
+    default: return false;
   }
 }
 
@@ -312,8 +286,7 @@ bool contains(Runtime& runtime, const Value& container, const Value& item) {
       return ::memmem(text.data(), text.size(), item.string().data(), item.string().size()) !=
              nullptr;
     }
-    case Kind::dict:
-      return container.dict().find(item) != nullptr;
+    case Kind::dict: return container.dict().find(item) != nullptr;
     case Kind::list:
     case Kind::undefined: {
       const std::vector<Value> items = iterate(runtime, container);
@@ -327,23 +300,19 @@ bool contains(Runtime& runtime, const Value& container, const Value& item) {
 
 std::size_t length(const Value& value) {
   switch (value.kind()) {
-    case Kind::undefined:
-      return 0;
+    case Kind::undefined: return 0;
     case Kind::string: {
       const std::string& text = value.string();
       return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
         return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
       }));
     }
-    case Kind::dict:
-      return value.dict().entries.size();
-    case Kind::loop:
-      return value.loop()->items.size();
+    case Kind::dict: return value.dict().entries.size();
+    case Kind::loop: return value.loop()->items.size();
     case Kind::list:
       if (value.list().form != List::Form::generator) return value.list().items.size();
       break;
-    default:
-      break;
+    default: break;
   }
   throw bad_input(fmt::format("object of type '{}' has no len()", type_name(value)), {},
                   value.is(Kind::list) ? "put '| list' before it" : "");
@@ -352,8 +321,7 @@ std::size_t length(const Value& value) {
 std::vector<Value> iterate(Runtime& runtime, const Value& value) {
   std::vector<Value> items;
   switch (value.kind()) {
-    case Kind::undefined:
-      return items;
+    case Kind::undefined: return items;
     case Kind::list: {
       List& list = value.list();
       runtime.budget.allocate(list.items.size() * sizeof(Value));
@@ -376,51 +344,32 @@ std::vector<Value> iterate(Runtime& runtime, const Value& value) {
       }
       return items;
     }
-    default:
-      throw bad_input(fmt::format("'{}' object is not iterable", type_name(value)));
+    default: throw bad_input(fmt::format("'{}' object is not iterable", type_name(value)));
   }
 }
 
 std::string_view type_name(const Value& value) {
   switch (value.kind()) {
-    case Kind::undefined:
-      return "Undefined";
-    case Kind::none:
-      return "NoneType";
-    case Kind::boolean:
-      return "bool";
-    case Kind::integer:
-      return "int";
-    case Kind::real:
-      return "float";
-    case Kind::string:
-      return "str";
-    case Kind::dict:
-      return "dict";
-    case Kind::names:
-      return "Namespace";
-    case Kind::loop:
-      return "LoopContext";
-    case Kind::callable:
-      return "function";
-    case Kind::list:
-      break;
+    case Kind::undefined: return "Undefined";
+    case Kind::none: return "NoneType";
+    case Kind::boolean: return "bool";
+    case Kind::integer: return "int";
+    case Kind::real: return "float";
+    case Kind::string: return "str";
+    case Kind::dict: return "dict";
+    case Kind::names: return "Namespace";
+    case Kind::loop: return "LoopContext";
+    case Kind::callable: return "function";
+    case Kind::list: break;
   }
   switch (value.list().form) {
-    case List::Form::list:
-      return "list";
-    case List::Form::tuple:
-      return "tuple";
-    case List::Form::range:
-      return "range";
-    case List::Form::generator:
-      return "generator";
-    case List::Form::keys:
-      return "dict_keys";
-    case List::Form::values:
-      return "dict_values";
-    case List::Form::items:
-      return "dict_items";
+    case List::Form::list: return "list";
+    case List::Form::tuple: return "tuple";
+    case List::Form::range: return "range";
+    case List::Form::generator: return "generator";
+    case List::Form::keys: return "dict_keys";
+    case List::Form::values: return "dict_values";
+    case List::Form::items: return "dict_items";
   }
   return "object";
 }

@@ -28,9 +28,7 @@ void decode(const BlockQ4_1& block, float* out) {
 }
 
 /// Bit i of a 32-bit little-endian mask.
-int bit(const std::uint8_t* mask, int i) {
-  return mask[i / 8] >> (i % 8) & 1;
-}
+int bit(const std::uint8_t* mask, int i) { return mask[i / 8] >> (i % 8) & 1; }
 
 void decode(const BlockQ5_0& block, float* out) {
   const float d = f16_to_f32(block.d);
@@ -175,44 +173,25 @@ void dequantize_row(DType dtype, const void* data, float* out, std::int64_t n) {
     case DType::f32:
       if (n > 0) std::memcpy(out, data, static_cast<std::size_t>(n) * sizeof(float));
       return;
-    case DType::f16:
-      return widen_values<std::uint16_t>(data, out, n, f16_to_f32);
-    case DType::bf16:
-      return widen_values<std::uint16_t>(data, out, n, bf16_to_f32);
-    case DType::f64:
-      return cast_values<double>(data, out, n);
-    case DType::i8:
-      return cast_values<std::int8_t>(data, out, n);
-    case DType::i16:
-      return cast_values<std::int16_t>(data, out, n);
-    case DType::i32:
-      return cast_values<std::int32_t>(data, out, n);
-    case DType::i64:
-      return cast_values<std::int64_t>(data, out, n);
-    case DType::q4_0:
-      return decode_blocks<BlockQ4_0, kSmallBlock>(data, out, n);
-    case DType::q4_1:
-      return decode_blocks<BlockQ4_1, kSmallBlock>(data, out, n);
-    case DType::q5_0:
-      return decode_blocks<BlockQ5_0, kSmallBlock>(data, out, n);
-    case DType::q5_1:
-      return decode_blocks<BlockQ5_1, kSmallBlock>(data, out, n);
-    case DType::q8_0:
-      return decode_blocks<BlockQ8_0, kSmallBlock>(data, out, n);
-    case DType::q2_k:
-      return decode_blocks<BlockQ2_K, kSuperBlock>(data, out, n);
-    case DType::q3_k:
-      return decode_blocks<BlockQ3_K, kSuperBlock>(data, out, n);
-    case DType::q4_k:
-      return decode_blocks<BlockQ4_K, kSuperBlock>(data, out, n);
-    case DType::q5_k:
-      return decode_blocks<BlockQ5_K, kSuperBlock>(data, out, n);
-    case DType::q6_k:
-      return decode_blocks<BlockQ6_K, kSuperBlock>(data, out, n);
-    case DType::iq4_nl:
-      return decode_blocks<BlockIQ4_NL, kSmallBlock>(data, out, n);
-    case DType::iq4_xs:
-      return decode_blocks<BlockIQ4_XS, kSuperBlock>(data, out, n);
+    case DType::f16: return widen_values<std::uint16_t>(data, out, n, f16_to_f32);
+    case DType::bf16: return widen_values<std::uint16_t>(data, out, n, bf16_to_f32);
+    case DType::f64: return cast_values<double>(data, out, n);
+    case DType::i8: return cast_values<std::int8_t>(data, out, n);
+    case DType::i16: return cast_values<std::int16_t>(data, out, n);
+    case DType::i32: return cast_values<std::int32_t>(data, out, n);
+    case DType::i64: return cast_values<std::int64_t>(data, out, n);
+    case DType::q4_0: return decode_blocks<BlockQ4_0, kSmallBlock>(data, out, n);
+    case DType::q4_1: return decode_blocks<BlockQ4_1, kSmallBlock>(data, out, n);
+    case DType::q5_0: return decode_blocks<BlockQ5_0, kSmallBlock>(data, out, n);
+    case DType::q5_1: return decode_blocks<BlockQ5_1, kSmallBlock>(data, out, n);
+    case DType::q8_0: return decode_blocks<BlockQ8_0, kSmallBlock>(data, out, n);
+    case DType::q2_k: return decode_blocks<BlockQ2_K, kSuperBlock>(data, out, n);
+    case DType::q3_k: return decode_blocks<BlockQ3_K, kSuperBlock>(data, out, n);
+    case DType::q4_k: return decode_blocks<BlockQ4_K, kSuperBlock>(data, out, n);
+    case DType::q5_k: return decode_blocks<BlockQ5_K, kSuperBlock>(data, out, n);
+    case DType::q6_k: return decode_blocks<BlockQ6_K, kSuperBlock>(data, out, n);
+    case DType::iq4_nl: return decode_blocks<BlockIQ4_NL, kSmallBlock>(data, out, n);
+    case DType::iq4_xs: return decode_blocks<BlockIQ4_XS, kSuperBlock>(data, out, n);
   }
 }
 

@@ -13,9 +13,7 @@ std::uint8_t truncated(float v, float top) {
   return static_cast<std::uint8_t>(std::max(0.0f, std::min(top, v)));
 }
 
-float inverse(float d) {
-  return d != 0 ? 1.0f / d : 0.0f;
-}
+float inverse(float d) { return d != 0 ? 1.0f / d : 0.0f; }
 
 /// Levels of Q4_0 and Q5_0: the extreme value maps to level 0.
 float fit_symmetric(const float* x, float half, std::uint8_t* q) {

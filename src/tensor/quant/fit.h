@@ -16,9 +16,7 @@ namespace jielong::quant {
 inline constexpr float kNothing = 1e-15f;
 
 /// To the nearest integer, ties to even, for |v| < 2²².
-inline float round_even(float v) {
-  return (v + 0x1.8p23f) - 0x1.8p23f;
-}
+inline float round_even(float v) { return (v + 0x1.8p23f) - 0x1.8p23f; }
 
 /// Rounded and held within [low, high]; not-a-number becomes `high`.
 inline float level(float v, float low, float high) {

@@ -53,43 +53,26 @@ void quantize_row(DType dtype, const float* x, void* out, std::int64_t n) {
   if (n == 0) return;
   if (format.quantized) check_finite(x, n, format.name);
   switch (dtype) {
-    case DType::f32:
-      std::memcpy(out, x, static_cast<std::size_t>(n) * sizeof(float));
-      return;
-    case DType::f16:
-      return narrow(x, out, n, f32_to_f16);
-    case DType::bf16:
-      return narrow(x, out, n, f32_to_bf16);
-    case DType::q4_0:
-      return encode_row<BlockQ4_0, kSmallBlock>(x, out, n);
-    case DType::q4_1:
-      return encode_row<BlockQ4_1, kSmallBlock>(x, out, n);
-    case DType::q5_0:
-      return encode_row<BlockQ5_0, kSmallBlock>(x, out, n);
-    case DType::q5_1:
-      return encode_row<BlockQ5_1, kSmallBlock>(x, out, n);
-    case DType::q8_0:
-      return encode_row<BlockQ8_0, kSmallBlock>(x, out, n);
-    case DType::q2_k:
-      return encode_row<BlockQ2_K, kSuperBlock>(x, out, n);
-    case DType::q3_k:
-      return encode_row<BlockQ3_K, kSuperBlock>(x, out, n);
-    case DType::q4_k:
-      return encode_row<BlockQ4_K, kSuperBlock>(x, out, n);
-    case DType::q5_k:
-      return encode_row<BlockQ5_K, kSuperBlock>(x, out, n);
-    case DType::q6_k:
-      return encode_row<BlockQ6_K, kSuperBlock>(x, out, n);
-    case DType::iq4_nl:
-      return encode_row<BlockIQ4_NL, kSmallBlock>(x, out, n);
-    case DType::iq4_xs:
-      return encode_row<BlockIQ4_XS, kSuperBlock>(x, out, n);
+    case DType::f32: std::memcpy(out, x, static_cast<std::size_t>(n) * sizeof(float)); return;
+    case DType::f16: return narrow(x, out, n, f32_to_f16);
+    case DType::bf16: return narrow(x, out, n, f32_to_bf16);
+    case DType::q4_0: return encode_row<BlockQ4_0, kSmallBlock>(x, out, n);
+    case DType::q4_1: return encode_row<BlockQ4_1, kSmallBlock>(x, out, n);
+    case DType::q5_0: return encode_row<BlockQ5_0, kSmallBlock>(x, out, n);
+    case DType::q5_1: return encode_row<BlockQ5_1, kSmallBlock>(x, out, n);
+    case DType::q8_0: return encode_row<BlockQ8_0, kSmallBlock>(x, out, n);
+    case DType::q2_k: return encode_row<BlockQ2_K, kSuperBlock>(x, out, n);
+    case DType::q3_k: return encode_row<BlockQ3_K, kSuperBlock>(x, out, n);
+    case DType::q4_k: return encode_row<BlockQ4_K, kSuperBlock>(x, out, n);
+    case DType::q5_k: return encode_row<BlockQ5_K, kSuperBlock>(x, out, n);
+    case DType::q6_k: return encode_row<BlockQ6_K, kSuperBlock>(x, out, n);
+    case DType::iq4_nl: return encode_row<BlockIQ4_NL, kSmallBlock>(x, out, n);
+    case DType::iq4_xs: return encode_row<BlockIQ4_XS, kSuperBlock>(x, out, n);
     case DType::f64:
     case DType::i8:
     case DType::i16:
     case DType::i32:
-    case DType::i64:
-      break;
+    case DType::i64: break;
   }
   throw Error(ErrorKind::unsupported, fmt::format("cannot convert values to {}", format.name));
 }

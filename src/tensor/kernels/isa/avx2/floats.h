@@ -26,15 +26,9 @@ JIELONG_KERNEL Mask first(std::int64_t n) {
           _mm256_cmpgt_epi32(count, _mm256_add_epi32(lanes, _mm256_set1_epi32(8)))};
 }
 
-JIELONG_KERNEL Floats splat(float x) {
-  return {_mm256_set1_ps(x), _mm256_set1_ps(x)};
-}
-JIELONG_KERNEL Floats zero() {
-  return {_mm256_setzero_ps(), _mm256_setzero_ps()};
-}
-JIELONG_KERNEL Floats load(const float* p) {
-  return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
-}
+JIELONG_KERNEL Floats splat(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+JIELONG_KERNEL Floats zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
+JIELONG_KERNEL Floats load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
 JIELONG_KERNEL Floats load_first(const float* p, std::int64_t n) {
   const Mask m = first(n);
   return {_mm256_maskload_ps(p, m.a), _mm256_maskload_ps(p + 8, m.b)};
@@ -110,9 +104,7 @@ JIELONG_KERNEL Floats select(Mask m, Floats x, Floats y) {
           _mm256_blendv_ps(y.b, x.b, _mm256_castsi256_ps(m.b))};
 }
 
-JIELONG_KERNEL Floats reciprocal(Floats x) {
-  return splat(1) / x;
-}
+JIELONG_KERNEL Floats reciprocal(Floats x) { return splat(1) / x; }
 
 JIELONG_KERNEL Floats load_f16(const std::uint16_t* p) {
   const __m128i* half = reinterpret_cast<const __m128i*>(p);

@@ -7,9 +7,7 @@ namespace jielong::avx512 {
 
 // 24 of the 32 registers hold sums, 4 the page, 1 the broadcast query.
 constexpr int kTileRows = 6;
-constexpr int tile_vectors(int) {
-  return 4;
-}
+constexpr int tile_vectors(int) { return 4; }
 
 // Each needs those before it.
 // clang-format off

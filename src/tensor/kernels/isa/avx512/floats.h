@@ -23,55 +23,31 @@ JIELONG_KERNEL Mask first(std::int64_t n) {
   return {static_cast<__mmask16>(n >= 16 ? 0xffffu : (1u << n) - 1u)};
 }
 
-JIELONG_KERNEL Floats splat(float x) {
-  return {_mm512_set1_ps(x)};
-}
-JIELONG_KERNEL Floats zero() {
-  return {_mm512_setzero_ps()};
-}
-JIELONG_KERNEL Floats load(const float* p) {
-  return {_mm512_loadu_ps(p)};
-}
+JIELONG_KERNEL Floats splat(float x) { return {_mm512_set1_ps(x)}; }
+JIELONG_KERNEL Floats zero() { return {_mm512_setzero_ps()}; }
+JIELONG_KERNEL Floats load(const float* p) { return {_mm512_loadu_ps(p)}; }
 JIELONG_KERNEL Floats load_first(const float* p, std::int64_t n) {
   return {_mm512_maskz_loadu_ps(first(n).v, p)};
 }
-JIELONG_KERNEL void store(float* p, Floats x) {
-  _mm512_storeu_ps(p, x.v);
-}
+JIELONG_KERNEL void store(float* p, Floats x) { _mm512_storeu_ps(p, x.v); }
 JIELONG_KERNEL void store_first(float* p, Floats x, std::int64_t n) {
   _mm512_mask_storeu_ps(p, first(n).v, x.v);
 }
 
-JIELONG_KERNEL Floats operator+(Floats a, Floats b) {
-  return {_mm512_add_ps(a.v, b.v)};
-}
-JIELONG_KERNEL Floats operator-(Floats a, Floats b) {
-  return {_mm512_sub_ps(a.v, b.v)};
-}
-JIELONG_KERNEL Floats operator*(Floats a, Floats b) {
-  return {_mm512_mul_ps(a.v, b.v)};
-}
-JIELONG_KERNEL Floats operator/(Floats a, Floats b) {
-  return {_mm512_div_ps(a.v, b.v)};
-}
-JIELONG_KERNEL Floats fma(Floats a, Floats b, Floats c) {
-  return {_mm512_fmadd_ps(a.v, b.v, c.v)};
-}
+JIELONG_KERNEL Floats operator+(Floats a, Floats b) { return {_mm512_add_ps(a.v, b.v)}; }
+JIELONG_KERNEL Floats operator-(Floats a, Floats b) { return {_mm512_sub_ps(a.v, b.v)}; }
+JIELONG_KERNEL Floats operator*(Floats a, Floats b) { return {_mm512_mul_ps(a.v, b.v)}; }
+JIELONG_KERNEL Floats operator/(Floats a, Floats b) { return {_mm512_div_ps(a.v, b.v)}; }
+JIELONG_KERNEL Floats fma(Floats a, Floats b, Floats c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 JIELONG_KERNEL Floats fnma(Floats a, Floats b, Floats c) {
   return {_mm512_fnmadd_ps(a.v, b.v, c.v)};
 }
 JIELONG_KERNEL float fma(float a, float b, float c) {
   return _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(c)));
 }
-JIELONG_KERNEL Floats min(Floats a, Floats b) {
-  return {_mm512_min_ps(a.v, b.v)};
-}
-JIELONG_KERNEL Floats max(Floats a, Floats b) {
-  return {_mm512_max_ps(a.v, b.v)};
-}
-JIELONG_KERNEL Floats abs(Floats a) {
-  return {_mm512_abs_ps(a.v)};
-}
+JIELONG_KERNEL Floats min(Floats a, Floats b) { return {_mm512_min_ps(a.v, b.v)}; }
+JIELONG_KERNEL Floats max(Floats a, Floats b) { return {_mm512_max_ps(a.v, b.v)}; }
+JIELONG_KERNEL Floats abs(Floats a) { return {_mm512_abs_ps(a.v)}; }
 JIELONG_KERNEL Floats copy_sign(Floats magnitude, Floats sign) {
   // 0xca: where the first operand's bit is set take the second's, else the third's.
   return {_mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_set1_epi32(0x7fffffff),
@@ -81,13 +57,9 @@ JIELONG_KERNEL Floats copy_sign(Floats magnitude, Floats sign) {
 JIELONG_KERNEL Floats round(Floats a) {
   return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
 }
-JIELONG_KERNEL Floats scale_exponent(Floats a, Floats n) {
-  return {_mm512_scalef_ps(a.v, n.v)};
-}
+JIELONG_KERNEL Floats scale_exponent(Floats a, Floats n) { return {_mm512_scalef_ps(a.v, n.v)}; }
 
-JIELONG_KERNEL Mask less(Floats a, Floats b) {
-  return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)};
-}
+JIELONG_KERNEL Mask less(Floats a, Floats b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
 JIELONG_KERNEL Floats select(Mask m, Floats a, Floats b) {
   return {_mm512_mask_blend_ps(m.v, b.v, a.v)};
 }
@@ -157,9 +129,7 @@ JIELONG_KERNEL void store_pairs(float* p, Floats even, Floats odd) {
 struct Doubles {
   __m512d a, b;
 };
-JIELONG_KERNEL Doubles no_doubles() {
-  return {_mm512_setzero_pd(), _mm512_setzero_pd()};
-}
+JIELONG_KERNEL Doubles no_doubles() { return {_mm512_setzero_pd(), _mm512_setzero_pd()}; }
 JIELONG_KERNEL Doubles operator+(Doubles s, Floats x) {
   return {_mm512_add_pd(s.a, _mm512_cvtps_pd(_mm512_castps512_ps256(x.v))),
           _mm512_add_pd(s.b, _mm512_cvtps_pd(_mm512_extractf32x8_ps(x.v, 1)))};

@@ -7,9 +7,7 @@ namespace jielong::baseline {
 
 // Of 16 registers, four to a vector, 8 hold sums.
 constexpr int kTileRows = 2;
-constexpr int tile_vectors(int rows) {
-  return rows == 1 ? 2 : 1;
-}
+constexpr int tile_vectors(int rows) { return rows == 1 ? 2 : 1; }
 
 // Each needs those before it.
 // clang-format off

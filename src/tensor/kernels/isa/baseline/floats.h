@@ -11,12 +11,8 @@ typedef float Quad __attribute__((vector_size(16)));
 typedef std::int32_t QuadBits __attribute__((vector_size(16)));
 
 // SSE2 has no fused multiplication, and emulating it would cost a hundredfold.
-JIELONG_KERNEL Quad quad_fma(Quad x, Quad y, Quad z) {
-  return x * y + z;
-}
-JIELONG_KERNEL Quad quad_fnma(Quad x, Quad y, Quad z) {
-  return z - x * y;
-}
+JIELONG_KERNEL Quad quad_fma(Quad x, Quad y, Quad z) { return x * y + z; }
+JIELONG_KERNEL Quad quad_fnma(Quad x, Quad y, Quad z) { return z - x * y; }
 JIELONG_KERNEL Quad quad_min(Quad x, Quad y) {
   const QuadBits m = x < y;
   return (Quad)((m & (QuadBits)x) | (~m & (QuadBits)y));

@@ -7,9 +7,7 @@ namespace jielong::neon {
 
 // Of 32 registers, four to a vector, 24 hold sums when the tile is full.
 constexpr int kTileRows = 6;
-constexpr int tile_vectors(int rows) {
-  return rows == 1 ? 4 : rows <= 3 ? 2 : 1;
-}
+constexpr int tile_vectors(int rows) { return rows == 1 ? 4 : rows <= 3 ? 2 : 1; }
 
 // Each needs those before it.
 // clang-format off
