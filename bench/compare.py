@@ -8,7 +8,8 @@ Every figure is one process run. In each round every cell (model, test, threads)
 with each engine, the engines one right after the other and in an order that changes from round to
 round; so a disturbance meets all of them, and when time runs out (--minutes) every cell has about
 equally many pairs. A ratio is the median of the ratios within the pairs. Before the first round
-each peer tries its settings once for each cell, and goes on with its fastest.
+each peer tries its settings once for each cell, and goes on with its fastest (--settings takes
+them from the JSON of an earlier run instead).
 
 Needs Python 3.9 and nothing else. How to read the table: bench/README.md.
 """
@@ -202,9 +203,10 @@ class Cell:
     def title(self):
         return f"{self.model.name} {self.test.name} on {self.threads}"
 
-    def choose_settings(self, engine):
-        if len(engine.settings) == 1:
-            self.settings[engine.name] = engine.settings[0]
+    def choose_settings(self, engine, known):
+        key = (self.model.name, self.test.name, self.threads, engine.name)
+        if len(engine.settings) == 1 or key in known:
+            self.settings[engine.name] = known.get(key, engine.settings[0])
             return
         trials = {}
         for settings in engine.settings:
@@ -269,10 +271,18 @@ class Comparison:
                              for engine in rotate(able, pair)})
         say("first tokens measured")
 
+    def known_settings(self):
+        if not self.options.settings:
+            return {}
+        rows = json.loads(Path(self.options.settings).read_text())["tests"]
+        return {(row["model"], row["test"], row["threads"], name): tuple(chosen.split())
+                for row in rows for name, chosen in row["settings"].items()}
+
     def run(self):
+        known = self.known_settings()
         for cell in self.cells:
             for engine in self.engines:
-                cell.choose_settings(engine)
+                cell.choose_settings(engine, known)
             say(f"{cell.title}: " + "; ".join(
                 f"{name} {' '.join(map(str, chosen))}"
                 for name, chosen in cell.settings.items() if chosen))
@@ -434,6 +444,7 @@ def main():
     parser.add_argument("--tests", help="pp512,tg128,tg32@2048 (default; tg64 for large models)")
     parser.add_argument("--pairs", type=int, default=5, help="runs of each engine for each cell")
     parser.add_argument("--minutes", type=float, help="begin no cell after this long")
+    parser.add_argument("--settings", metavar="JSON", help="the peers' settings of an earlier run")
     parser.add_argument("--json", help="also write all figures here, after every round")
     options = parser.parse_args()
     engines = [Jielong(options.jielong)]
