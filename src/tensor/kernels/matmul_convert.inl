@@ -5,34 +5,36 @@ static void convert_f32(const float* x, std::int64_t in, std::byte* row) {
 }
 
 /// The scale of a run of values, and what the values are multiplied by. A run too small
-/// for its inverse counts as zero; one that holds an infinity or no number becomes a scale
-/// that is no number, so that it shows in the result.
+/// for its inverse counts as zero.
 struct RunScale {
   float scale, inverse;
 };
-JIELONG_KERNEL RunScale run_scale(Floats magnitude, Floats zeros) {
+JIELONG_KERNEL RunScale run_scale(Floats magnitude) {
   const float amax = largest(magnitude);
-  if (!(sum(zeros) == 0.0f)) return {__builtin_nanf(""), 0.0f};
-  if (amax < 1e-34f) return {0.0f, 0.0f};
+  if (!(amax >= 1e-34f)) return {0.0f, 0.0f};
   return {amax / 127.0f, 127.0f / amax};
 }
 
-/// Rounds 16 values to int8 and returns their sum.
-JIELONG_KERNEL int convert_16(Floats x, RunScale s, std::int8_t* q) {
-  if (s.inverse == 0.0f) {
-    __builtin_memset(q, 0, 16);
-    return 0;
-  }
-  const Floats rounded = round(x * splat(s.inverse));
+/// Rounds 16 values to int8 and returns them, rounded.
+JIELONG_KERNEL Floats convert_16(Floats x, float inverse, std::int8_t* q) {
+  const Floats rounded = round(x * splat(inverse));
   store_i8(q, rounded);
-  return static_cast<int>(sum(rounded));
+  return rounded;
 }
 
 JIELONG_KERNEL Floats load_padded(const float* x, std::int64_t left) {
   return left >= 16 ? load(x) : left > 0 ? load_first(x, left) : zero();
 }
 
-/// int8 with one scale for every 32 values.
+/// Whether 256 values from x, of which `left` exist, are all finite numbers.
+JIELONG_KERNEL bool all_finite(const float* x, std::int64_t left) {
+  Floats zeros = zero();
+  for (int k = 0; k < 256; k += 16) zeros = fma(load_padded(x + k, left - k), zero(), zeros);
+  return sum(zeros) == 0.0f;
+}
+
+/// int8 with one scale for every 32 values. Where a value is infinite or no number, the
+/// scales of its 256 are no number, so that it shows in the result.
 static void convert_block32(const float* x, std::int64_t in, std::byte* row) {
   const RowLayout l = layout_block32(in);
   auto* q = reinterpret_cast<std::int8_t*>(row);
@@ -40,18 +42,29 @@ static void convert_block32(const float* x, std::int64_t in, std::byte* row) {
   auto* scaled_sums = reinterpret_cast<float*>(row + l.scaled_sums);
   auto* minus_8 = reinterpret_cast<std::int32_t*>(row + l.minus_8_sums);
   auto* minus_128 = reinterpret_cast<std::int32_t*>(row + l.minus_128_sums);
-  for (std::int64_t i = 0; i < l.padded; i += 32) {
-    const Floats a = load_padded(x + i, in - i), b = load_padded(x + i + 16, in - i - 16);
-    const RunScale s = run_scale(max(abs(a), abs(b)), fma(a, zero(), b * zero()));
-    const int total = convert_16(a, s, q + i) + convert_16(b, s, q + i + 16);
-    scales[i / 32] = s.scale;
-    scaled_sums[i / 32] = s.scale * static_cast<float>(total);
-    minus_8[i / 32] = -8 * total;
-    minus_128[i / 32] = -128 * total;
+  for (std::int64_t first = 0; first < l.padded; first += 256) {
+    const std::int64_t end = first + 256 < l.padded ? first + 256 : l.padded;
+    const bool finite = all_finite(x + first, in - first);
+    for (std::int64_t i = first; i < end; i += 32) {
+      if (!finite) {
+        __builtin_memset(q + i, 0, 32);
+        scales[i / 32] = scaled_sums[i / 32] = __builtin_nanf("");
+        minus_8[i / 32] = minus_128[i / 32] = 0;
+        continue;
+      }
+      const Floats a = load_padded(x + i, in - i), b = load_padded(x + i + 16, in - i - 16);
+      const RunScale s = run_scale(max(abs(a), abs(b)));
+      const int total = static_cast<int>(
+          sum(convert_16(a, s.inverse, q + i) + convert_16(b, s.inverse, q + i + 16)));
+      scales[i / 32] = s.scale;
+      scaled_sums[i / 32] = s.scale * static_cast<float>(total);
+      minus_8[i / 32] = -8 * total;
+      minus_128[i / 32] = -128 * total;
+    }
   }
 }
 
-/// int8 with one scale for every 256 values.
+/// int8 with one scale for every 256 values; the same for what is not finite.
 static void convert_block256(const float* x, std::int64_t in, std::byte* row) {
   const RowLayout l = layout_block256(in);
   auto* q = reinterpret_cast<std::int8_t*>(row);
@@ -60,17 +73,22 @@ static void convert_block256(const float* x, std::int64_t in, std::byte* row) {
   auto* sums32 = reinterpret_cast<std::int16_t*>(row + l.sums32);
   auto* minus_8 = reinterpret_cast<std::int32_t*>(row + l.minus_8_sums);
   for (std::int64_t i = 0; i < l.padded; i += 256) {
-    Floats magnitude = zero(), zeros = zero();
+    Floats magnitude = zero();
     for (int k = 0; k < 256; k += 16) {
-      const Floats a = load_padded(x + i + k, in - i - k);
-      magnitude = max(magnitude, abs(a));
-      zeros = fma(a, zero(), zeros);
+      magnitude = max(magnitude, abs(load_padded(x + i + k, in - i - k)));
     }
-    const RunScale s = run_scale(magnitude, zeros);
+    const bool finite = all_finite(x + i, in - i);
+    const RunScale s = finite ? run_scale(magnitude) : RunScale{__builtin_nanf(""), 0.0f};
     scales[i / 256] = s.scale;
     for (std::int64_t k = i; k < i + 256; k += 32) {
-      const int low = convert_16(load_padded(x + k, in - k), s, q + k);
-      const int high = convert_16(load_padded(x + k + 16, in - k - 16), s, q + k + 16);
+      int low = 0, high = 0;
+      if (finite) {
+        low = static_cast<int>(sum(convert_16(load_padded(x + k, in - k), s.inverse, q + k)));
+        high = static_cast<int>(
+            sum(convert_16(load_padded(x + k + 16, in - k - 16), s.inverse, q + k + 16)));
+      } else {
+        __builtin_memset(q + k, 0, 32);
+      }
       sums16[k / 16] = static_cast<std::int16_t>(low);
       sums16[k / 16 + 1] = static_cast<std::int16_t>(high);
       sums32[k / 32] = static_cast<std::int16_t>(low + high);

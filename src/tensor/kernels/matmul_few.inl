@@ -263,6 +263,9 @@ void few_panel(const std::byte* panel, const Rows& x, float* y, std::int64_t str
   Floats sum[R];
   for (int r = 0; r < R; ++r) sum[r] = zero();
   for (std::int64_t step = 0; step < steps; ++step, w += Format::kBytes) {
+    // The processor's own prefetching stops at pages and starts anew in every panel.
+#pragma GCC unroll 64
+    for (int line = 0; line < Format::kBytes; line += 64) __builtin_prefetch(w + line + 1024);
     if constexpr (Format::kSuper) {
       few_step256<Format, R>(w, x, step, sum);
     } else {
