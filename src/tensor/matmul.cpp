@@ -30,26 +30,17 @@ constexpr std::int64_t kSpareRows = 15;
 const MatmulKernels& kernels() {
   switch (active_isa()) {
 #if defined(__x86_64__)
-    case Isa::avx2:
-      return avx2::matmul_kernels;
-    case Isa::avxvnni:
-      return avxvnni::matmul_kernels;
-    case Isa::avx512:
-      return avx512::matmul_kernels;
-    case Isa::amx:
-      return amx::matmul_kernels;
-    default:
-      return baseline::matmul_kernels;
+    case Isa::avx2: return avx2::matmul_kernels;
+    case Isa::avxvnni: return avxvnni::matmul_kernels;
+    case Isa::avx512: return avx512::matmul_kernels;
+    case Isa::amx: return amx::matmul_kernels;
+    default: return baseline::matmul_kernels;
 #elif defined(__aarch64__)
-    case Isa::dotprod:
-      return dotprod::matmul_kernels;
-    case Isa::i8mm:
-      return i8mm::matmul_kernels;
-    default:
-      return neon::matmul_kernels;
+    case Isa::dotprod: return dotprod::matmul_kernels;
+    case Isa::i8mm: return i8mm::matmul_kernels;
+    default: return neon::matmul_kernels;
 #else
-    default:
-      return baseline::matmul_kernels;
+    default: return baseline::matmul_kernels;
 #endif
   }
 }
@@ -156,15 +147,9 @@ void RowBuffer::resize(RowFormat format, std::int64_t rows, std::int64_t in) {
   }
   std::size_t row_size = 0;
   switch (format) {
-    case RowFormat::f32:
-      row_size = round_to_odd_lines(static_cast<std::size_t>(in) * 4);
-      break;
-    case RowFormat::q8_block32:
-      row_size = layout_block32(in).bytes;
-      break;
-    case RowFormat::q8_block256:
-      row_size = layout_block256(in).bytes;
-      break;
+    case RowFormat::f32: row_size = round_to_odd_lines(static_cast<std::size_t>(in) * 4); break;
+    case RowFormat::q8_block32: row_size = layout_block32(in).bytes; break;
+    case RowFormat::q8_block256: row_size = layout_block256(in).bytes; break;
   }
   const std::size_t needed = checked_product(row_size, static_cast<std::size_t>(rows + kSpareRows));
   if (needed > capacity_) {

@@ -54,15 +54,9 @@ void add_fifth_bits(const std::uint8_t* qh, std::uint8_t* q) {
   }
 }
 
-void unpack(const BlockQ4_0& b, std::uint8_t* q) {
-  low_and_high_nibbles(b.qs, 16, q, 16);
-}
-void unpack(const BlockQ4_1& b, std::uint8_t* q) {
-  low_and_high_nibbles(b.qs, 16, q, 16);
-}
-void unpack(const BlockIQ4_NL& b, std::uint8_t* q) {
-  low_and_high_nibbles(b.qs, 16, q, 16);
-}
+void unpack(const BlockQ4_0& b, std::uint8_t* q) { low_and_high_nibbles(b.qs, 16, q, 16); }
+void unpack(const BlockQ4_1& b, std::uint8_t* q) { low_and_high_nibbles(b.qs, 16, q, 16); }
+void unpack(const BlockIQ4_NL& b, std::uint8_t* q) { low_and_high_nibbles(b.qs, 16, q, 16); }
 void unpack(const BlockQ5_0& b, std::uint8_t* q) {
   low_and_high_nibbles(b.qs, 16, q, 16);
   add_fifth_bits(b.qh, q);
@@ -71,9 +65,7 @@ void unpack(const BlockQ5_1& b, std::uint8_t* q) {
   low_and_high_nibbles(b.qs, 16, q, 16);
   add_fifth_bits(b.qh, q);
 }
-void unpack(const BlockQ8_0& b, std::uint8_t* q) {
-  std::memcpy(q, b.qs, 32);
-}
+void unpack(const BlockQ8_0& b, std::uint8_t* q) { std::memcpy(q, b.qs, 32); }
 
 void unpack_two_bits(const std::uint8_t* qs, std::uint8_t* q) {
   for (int half = 0; half < 2; ++half) {
@@ -82,9 +74,7 @@ void unpack_two_bits(const std::uint8_t* qs, std::uint8_t* q) {
     }
   }
 }
-void unpack(const BlockQ2_K& b, std::uint8_t* q) {
-  unpack_two_bits(b.qs, q);
-}
+void unpack(const BlockQ2_K& b, std::uint8_t* q) { unpack_two_bits(b.qs, q); }
 void unpack(const BlockQ3_K& b, std::uint8_t* q) {
   unpack_two_bits(b.qs, q);
   for (int s = 0; s < 8; ++s) {
@@ -353,37 +343,22 @@ constexpr PanelFormat super() {
 
 PanelFormat panel_format(DType dtype) {
   switch (dtype) {
-    case DType::f32:
-      return {1, 64, pack_plain<std::uint32_t>};
+    case DType::f32: return {1, 64, pack_plain<std::uint32_t>};
     case DType::f16:
-    case DType::bf16:
-      return {1, 32, pack_plain<std::uint16_t>};
-    case DType::q4_0:
-      return small<panel::Q4_0, BlockQ4_0>();
-    case DType::q4_1:
-      return small<panel::Q4_1, BlockQ4_1>();
-    case DType::q5_0:
-      return small<panel::Q5_0, BlockQ5_0>();
-    case DType::q5_1:
-      return small<panel::Q5_1, BlockQ5_1>();
-    case DType::q8_0:
-      return small<panel::Q8_0, BlockQ8_0>();
-    case DType::iq4_nl:
-      return small<panel::IQ4_NL, BlockIQ4_NL>();
-    case DType::q2_k:
-      return super<panel::Q2_K, BlockQ2_K>();
-    case DType::q3_k:
-      return super<panel::Q3_K, BlockQ3_K>();
-    case DType::q4_k:
-      return super<panel::Q4_K, BlockQ4_K>();
-    case DType::q5_k:
-      return super<panel::Q5_K, BlockQ5_K>();
-    case DType::q6_k:
-      return super<panel::Q6_K, BlockQ6_K>();
-    case DType::iq4_xs:
-      return super<panel::IQ4_XS, BlockIQ4_XS>();
-    default:
-      return {1, 0, nullptr};
+    case DType::bf16: return {1, 32, pack_plain<std::uint16_t>};
+    case DType::q4_0: return small<panel::Q4_0, BlockQ4_0>();
+    case DType::q4_1: return small<panel::Q4_1, BlockQ4_1>();
+    case DType::q5_0: return small<panel::Q5_0, BlockQ5_0>();
+    case DType::q5_1: return small<panel::Q5_1, BlockQ5_1>();
+    case DType::q8_0: return small<panel::Q8_0, BlockQ8_0>();
+    case DType::iq4_nl: return small<panel::IQ4_NL, BlockIQ4_NL>();
+    case DType::q2_k: return super<panel::Q2_K, BlockQ2_K>();
+    case DType::q3_k: return super<panel::Q3_K, BlockQ3_K>();
+    case DType::q4_k: return super<panel::Q4_K, BlockQ4_K>();
+    case DType::q5_k: return super<panel::Q5_K, BlockQ5_K>();
+    case DType::q6_k: return super<panel::Q6_K, BlockQ6_K>();
+    case DType::iq4_xs: return super<panel::IQ4_XS, BlockIQ4_XS>();
+    default: return {1, 0, nullptr};
   }
 }
 

@@ -20,9 +20,7 @@ JIELONG_KERNEL __m256i broadcast_four(const void* p) {
   return _mm256_set1_epi32(four);
 }
 
-JIELONG_KERNEL Bytes load_bytes(const std::uint8_t* p) {
-  return {half_load(p), half_load(p + 32)};
-}
+JIELONG_KERNEL Bytes load_bytes(const std::uint8_t* p) { return {half_load(p), half_load(p + 32)}; }
 JIELONG_KERNEL void store_bytes(std::uint8_t* p, Bytes x) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x.a);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 32), x.b);
@@ -75,9 +73,7 @@ JIELONG_KERNEL Ints splat_int(std::int32_t i) {
   const __m256i x = _mm256_set1_epi32(i);
   return {x, x};
 }
-JIELONG_KERNEL Ints zero_ints() {
-  return splat_int(0);
-}
+JIELONG_KERNEL Ints zero_ints() { return splat_int(0); }
 JIELONG_KERNEL Ints operator+(Ints x, Ints y) {
   return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)};
 }

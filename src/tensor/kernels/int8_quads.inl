@@ -11,9 +11,7 @@ struct Bytes {
   BytesQuad a, b, c, d;
 };
 
-JIELONG_KERNEL QuadBits quad_ints(std::int32_t i) {
-  return QuadBits{i, i, i, i};
-}
+JIELONG_KERNEL QuadBits quad_ints(std::int32_t i) { return QuadBits{i, i, i, i}; }
 JIELONG_KERNEL QuadBits quad_load_ints(const std::uint8_t* p) {
   QuadBits x;
   __builtin_memcpy(&x, p, 16);
@@ -24,9 +22,7 @@ JIELONG_KERNEL Bytes load_bytes(const std::uint8_t* p) {
   return {(BytesQuad)quad_load_ints(p), (BytesQuad)quad_load_ints(p + 16),
           (BytesQuad)quad_load_ints(p + 32), (BytesQuad)quad_load_ints(p + 48)};
 }
-JIELONG_KERNEL void store_bytes(std::uint8_t* p, Bytes x) {
-  __builtin_memcpy(p, &x, 64);
-}
+JIELONG_KERNEL void store_bytes(std::uint8_t* p, Bytes x) { __builtin_memcpy(p, &x, 64); }
 JIELONG_KERNEL Bytes bytes(int c) {
   const BytesQuad x = BytesQuad{} + static_cast<std::uint8_t>(c);
   return {x, x, x, x};
@@ -62,9 +58,7 @@ JIELONG_KERNEL Ints dot(Ints s, Bytes w, const std::int8_t* four) {
   return {quad_dot(s.a, w.a, x), quad_dot(s.b, w.b, x), quad_dot(s.c, w.c, x),
           quad_dot(s.d, w.d, x)};
 }
-JIELONG_KERNEL Ints dot_full(Ints s, Bytes w, const std::int8_t* four) {
-  return dot(s, w, four);
-}
+JIELONG_KERNEL Ints dot_full(Ints s, Bytes w, const std::int8_t* four) { return dot(s, w, four); }
 
 JIELONG_KERNEL Ints load_ints(const std::int32_t* p) {
   Ints x;
@@ -76,9 +70,7 @@ JIELONG_KERNEL Ints splat_int(std::int32_t i) {
   const QuadBits x = quad_ints(i);
   return {x, x, x, x};
 }
-JIELONG_KERNEL Ints zero_ints() {
-  return splat_int(0);
-}
+JIELONG_KERNEL Ints zero_ints() { return splat_int(0); }
 JIELONG_KERNEL Ints operator+(Ints x, Ints y) {
   return {x.a + y.a, x.b + y.b, x.c + y.c, x.d + y.d};
 }
@@ -124,13 +116,9 @@ JIELONG_KERNEL Words high_nibbles(Words w) {
 JIELONG_KERNEL Ints even(Words w) {
   return {(w.a << 16) >> 16, (w.b << 16) >> 16, (w.c << 16) >> 16, (w.d << 16) >> 16};
 }
-JIELONG_KERNEL Ints odd(Words w) {
-  return {w.a >> 16, w.b >> 16, w.c >> 16, w.d >> 16};
-}
+JIELONG_KERNEL Ints odd(Words w) { return {w.a >> 16, w.b >> 16, w.c >> 16, w.d >> 16}; }
 JIELONG_KERNEL Ints small_factor(Ints x) { return x; }
-JIELONG_KERNEL Ints mul_add_small(Ints s, Ints x, Ints y) {
-  return mul_add(s, x, y);
-}
+JIELONG_KERNEL Ints mul_add_small(Ints s, Ints x, Ints y) { return mul_add(s, x, y); }
 JIELONG_KERNEL Ints dot_pairs(Ints s, Words w, const std::int16_t* two) {
   s = mul_add(s, even(w), splat_int(two[0]));
   return mul_add(s, odd(w), splat_int(two[1]));

@@ -11,12 +11,8 @@ JIELONG_KERNEL Ints start_of(const Rows& x, int r, std::int64_t block) {
   return zero_ints();
 }
 
-JIELONG_KERNEL Bytes low_nibbles(Bytes x) {
-  return x & bytes(0x0f);
-}
-JIELONG_KERNEL Bytes high_nibbles(Bytes x) {
-  return shift_right<4>(x) & bytes(0x0f);
-}
+JIELONG_KERNEL Bytes low_nibbles(Bytes x) { return x & bytes(0x0f); }
+JIELONG_KERNEL Bytes high_nibbles(Bytes x) { return shift_right<4>(x) & bytes(0x0f); }
 
 /// The bits of `slices` that bit `from` … of every byte names, moved to bit `to`.
 template <int from, int to, int mask>

@@ -30,24 +30,12 @@ JIELONG_KERNEL std::int32_t load_four(const std::int8_t* p) {
   return four;
 }
 
-JIELONG_KERNEL Bytes load_bytes(const std::uint8_t* p) {
-  return {_mm512_loadu_si512(p)};
-}
-JIELONG_KERNEL void store_bytes(std::uint8_t* p, Bytes x) {
-  _mm512_storeu_si512(p, x.v);
-}
-JIELONG_KERNEL Bytes bytes(int c) {
-  return {_mm512_set1_epi8(static_cast<char>(c))};
-}
-JIELONG_KERNEL Bytes operator&(Bytes a, Bytes b) {
-  return {_mm512_and_si512(a.v, b.v)};
-}
-JIELONG_KERNEL Bytes operator|(Bytes a, Bytes b) {
-  return {_mm512_or_si512(a.v, b.v)};
-}
-JIELONG_KERNEL Bytes add_bytes(Bytes a, Bytes b) {
-  return {_mm512_add_epi8(a.v, b.v)};
-}
+JIELONG_KERNEL Bytes load_bytes(const std::uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+JIELONG_KERNEL void store_bytes(std::uint8_t* p, Bytes x) { _mm512_storeu_si512(p, x.v); }
+JIELONG_KERNEL Bytes bytes(int c) { return {_mm512_set1_epi8(static_cast<char>(c))}; }
+JIELONG_KERNEL Bytes operator&(Bytes a, Bytes b) { return {_mm512_and_si512(a.v, b.v)}; }
+JIELONG_KERNEL Bytes operator|(Bytes a, Bytes b) { return {_mm512_or_si512(a.v, b.v)}; }
+JIELONG_KERNEL Bytes add_bytes(Bytes a, Bytes b) { return {_mm512_add_epi8(a.v, b.v)}; }
 template <int n>
 JIELONG_KERNEL Bytes shift_left(Bytes a) {
   return {_mm512_slli_epi16(a.v, n)};
@@ -64,24 +52,14 @@ JIELONG_KERNEL Bytes lookup(Bytes i, const std::uint8_t* table) {
 JIELONG_KERNEL Ints dot(Ints s, Bytes w, const std::int8_t* four) {
   return {_mm512_dpbusd_epi32(s.v, w.v, _mm512_set1_epi32(load_four(four)))};
 }
-JIELONG_KERNEL Ints dot_full(Ints s, Bytes w, const std::int8_t* four) {
-  return dot(s, w, four);
-}
+JIELONG_KERNEL Ints dot_full(Ints s, Bytes w, const std::int8_t* four) { return dot(s, w, four); }
 
 JIELONG_KERNEL Ints load_ints(const std::int32_t* p) { return {_mm512_loadu_si512(p)}; }
 JIELONG_KERNEL void store_ints(std::int32_t* p, Ints x) { _mm512_storeu_si512(p, x.v); }
-JIELONG_KERNEL Ints zero_ints() {
-  return {_mm512_setzero_si512()};
-}
-JIELONG_KERNEL Ints splat_int(std::int32_t i) {
-  return {_mm512_set1_epi32(i)};
-}
-JIELONG_KERNEL Ints operator+(Ints a, Ints b) {
-  return {_mm512_add_epi32(a.v, b.v)};
-}
-JIELONG_KERNEL Ints operator-(Ints a, Ints b) {
-  return {_mm512_sub_epi32(a.v, b.v)};
-}
+JIELONG_KERNEL Ints zero_ints() { return {_mm512_setzero_si512()}; }
+JIELONG_KERNEL Ints splat_int(std::int32_t i) { return {_mm512_set1_epi32(i)}; }
+JIELONG_KERNEL Ints operator+(Ints a, Ints b) { return {_mm512_add_epi32(a.v, b.v)}; }
+JIELONG_KERNEL Ints operator-(Ints a, Ints b) { return {_mm512_sub_epi32(a.v, b.v)}; }
 template <int n>
 JIELONG_KERNEL Ints shift_left(Ints a) {
   return {_mm512_slli_epi32(a.v, n)};
@@ -107,26 +85,16 @@ JIELONG_KERNEL Words widen_signed(const std::uint8_t* p) {
 JIELONG_KERNEL Words widen_unsigned(const std::uint8_t* p) {
   return {_mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
 }
-JIELONG_KERNEL Words low_nibbles(Words w) {
-  return {_mm512_and_si512(w.v, _mm512_set1_epi16(15))};
-}
-JIELONG_KERNEL Words high_nibbles(Words w) {
-  return {_mm512_srli_epi16(w.v, 4)};
-}
-JIELONG_KERNEL Ints even(Words w) {
-  return {_mm512_srai_epi32(_mm512_slli_epi32(w.v, 16), 16)};
-}
-JIELONG_KERNEL Ints odd(Words w) {
-  return {_mm512_srai_epi32(w.v, 16)};
-}
+JIELONG_KERNEL Words low_nibbles(Words w) { return {_mm512_and_si512(w.v, _mm512_set1_epi16(15))}; }
+JIELONG_KERNEL Words high_nibbles(Words w) { return {_mm512_srli_epi16(w.v, 4)}; }
+JIELONG_KERNEL Ints even(Words w) { return {_mm512_srai_epi32(_mm512_slli_epi32(w.v, 16), 16)}; }
+JIELONG_KERNEL Ints odd(Words w) { return {_mm512_srai_epi32(w.v, 16)}; }
 JIELONG_KERNEL Ints dot_pairs(Ints s, Words w, const std::int16_t* two) {
   std::int32_t pair;
   __builtin_memcpy(&pair, two, 4);
   return {_mm512_dpwssd_epi32(s.v, w.v, _mm512_set1_epi32(pair))};
 }
 
-JIELONG_KERNEL Floats to_floats(Ints i) {
-  return {_mm512_cvtepi32_ps(i.v)};
-}
+JIELONG_KERNEL Floats to_floats(Ints i) { return {_mm512_cvtepi32_ps(i.v)}; }
 
 }  // namespace jielong::avx512

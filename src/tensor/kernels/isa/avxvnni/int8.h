@@ -17,9 +17,7 @@ constexpr int kTileRows = 4, kTilePanels = 1;
 JIELONG_KERNEL __m256i half_dot(__m256i s, __m256i w, __m256i x) {
   return _mm256_dpbusd_avx_epi32(s, w, x);
 }
-JIELONG_KERNEL __m256i half_dot_full(__m256i s, __m256i w, __m256i x) {
-  return half_dot(s, w, x);
-}
+JIELONG_KERNEL __m256i half_dot_full(__m256i s, __m256i w, __m256i x) { return half_dot(s, w, x); }
 
 #include "tensor/kernels/int8_halves.inl"
 
