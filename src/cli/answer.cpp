@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cli/dice_view.h"
+#include "cli/text_width.h"
 
 namespace jielong::cli {
 
@@ -23,11 +24,15 @@ OnToken AnswerView::on_token() {
     if (event.trace != nullptr) draw(event);
     texts_[chain] += event.text;
     if (chains_ == 1 && event.trace == nullptr && !console_.json && !drew_) {
-      console_.print(event.text);
+      console_.print(shown(event.text));
       console_.flush();
     }
     return true;
   };
+}
+
+std::string AnswerView::shown(std::string_view text) const {
+  return console_.out_is_terminal() ? harmless(text) : std::string(text);
 }
 
 void AnswerView::draw(const TokenEvent& event) {
@@ -52,7 +57,7 @@ void AnswerView::finish(const GenerateResult& result) {
       if (chains_ > 1) {
         console_.print(console_.paint(Style::dim, fmt::format("[{}]", i + 1)) + " ");
       }
-      console_.print(result.chains[i].text + "\n");
+      console_.print(shown(result.chains[i].text) + "\n");
     }
   }
   console_.flush();

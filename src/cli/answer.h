@@ -29,6 +29,8 @@ class AnswerView {
 
  private:
   void draw(const TokenEvent& event);
+  /// What a model says must not steer the terminal.
+  std::string shown(std::string_view text) const;
 
   Console& console_;
   const Tokenizer& tokenizer_;

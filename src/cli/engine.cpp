@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/machine.h"
@@ -15,6 +17,15 @@ KvType kv_type_of(const std::string& name) {
   if (name == "f32") return KvType::f32;
   if (name == "q8_0") return KvType::q8_0;
   return KvType::f16;
+}
+
+bool can_be_fetched(const std::string& name) {
+  if (name.starts_with("hf:") || name.starts_with("pypi:")) return true;
+  const std::vector<CatalogueModel> known = catalogue();
+  return std::any_of(known.begin(), known.end(), [&](const CatalogueModel& model) {
+    return model.name == name ||
+           std::find(model.aliases.begin(), model.aliases.end(), name) != model.aliases.end();
+  });
 }
 
 }  // namespace
@@ -34,10 +45,10 @@ std::filesystem::path find_model(const std::string& name) {
 std::filesystem::path find_or_pull_model(const EngineFlags& flags, Console& console) {
   const ModelStore store = open_store(flags.offline);
   if (const auto model = store.find(flags.model)) return model->path;
-  // Nothing to fetch for what is a path; resolve() says what is wrong with it.
-  const bool fetchable = flags.model.find(':') != std::string::npos ||
-                         flags.model.find_first_of("/.") == std::string::npos;
-  if (store.settings().offline || !fetchable) return store.resolve(flags.model).path;
+  // What cannot be fetched is looked up once more, for the words about what is wrong.
+  if (store.settings().offline || !can_be_fetched(flags.model)) {
+    return store.resolve(flags.model).path;
+  }
   console.note("fetching " + flags.model + " …");
   return pull_model(flags.model, false, console).path;
 }

@@ -139,7 +139,8 @@ std::string GenerationFlags::describe(const Tokenizer& tokenizer) const {
     if (!text.empty()) text += ", ";
     text += sampler->describe();
   }
-  return text.empty() ? "plain dice" : text;
+  if (text.empty()) text = "plain dice";
+  return ignore_end ? text + ", END forbidden" : text;
 }
 
 std::uint64_t random_seed() {

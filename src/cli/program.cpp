@@ -93,6 +93,10 @@ void add_completion(CLI::App& app, Console& console) {
 
 /// CLI11's words for wrong usage, as a sentence with a fix.
 int report_usage(const CLI::App& app, const CLI::ParseError& error, Console& console) {
+  if (app.get_subcommands().empty() && app.remaining_size() > 0) {
+    console.report("unknown command \"" + app.remaining().front() + "\"", "see jielong --help");
+    return kUsage;
+  }
   std::string command = "jielong";
   for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
   console.report(error.what(), "see " + command + " --help");

@@ -191,10 +191,11 @@ class Repl {
       set_dice(argument);
     } else if (name == "/history") {
       for (const ChatMessage& message : talk_.chat->messages()) {
-        console.print(console.paint(Style::bold, message.role + ": ") + message.content + "\n");
+        console.print(console.paint(Style::bold, message.role + ": ") + harmless(message.content) +
+                      "\n");
       }
     } else if (name == "/prompt") {
-      console.print(talk_.chat->prompt_text() + "\n");
+      console.print(harmless(talk_.chat->prompt_text()) + "\n");
     } else if (name == "/save") {
       save(argument);
     } else if (name == "/load") {
@@ -260,7 +261,7 @@ class Repl {
     const auto is_answer = [](const ChatMessage& message) { return message.role == "assistant"; };
     if (!messages.empty() && is_answer(messages.back())) messages.pop_back();
     if (!messages.empty() && messages.back().role == "user") {
-      talk_.console.note(dim("(taken back: " + fit(visible(messages.back().content), 60) + ")"));
+      talk_.console.note(dim("(taken back: " + fit(harmless(messages.back().content), 60) + ")"));
       messages.pop_back();
     }
   }

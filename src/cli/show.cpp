@@ -86,7 +86,7 @@ void show_metadata(const OpenFile& file, Console& console) {
     return;
   }
   for (const MetaValue& value : file.gguf->metadata().values()) {
-    console.print(fmt::format("{:<40} {}\n", value.key(), visible(value.summary())));
+    console.print(fmt::format("{:<40} {}\n", value.key(), harmless(value.summary())));
   }
 }
 

@@ -10,6 +10,10 @@
 namespace jielong::cli {
 namespace {
 
+bool is_control(char32_t character) {
+  return utf8proc_category(static_cast<utf8proc_int32_t>(character)) == UTF8PROC_CATEGORY_CC;
+}
+
 int width_of(char32_t character) {
   return std::max(0, utf8proc_charwidth(static_cast<utf8proc_int32_t>(character)));
 }
@@ -63,13 +67,25 @@ std::string visible(std::string_view bytes) {
       out += "⇥";
     } else if (point.value == ' ') {
       out += "␣";
-    } else if (point.value < 0x20 || point.value == 0x7f ||
-               utf8proc_category(static_cast<utf8proc_int32_t>(point.value)) ==
-                   UTF8PROC_CATEGORY_CC) {
+    } else if (is_control(point.value)) {
       out += fmt::format("<{:02X}>", static_cast<unsigned>(point.value));
     } else {
       out += character;
     }
+  }
+  return out;
+}
+
+std::string harmless(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const CodePoint point = decode_utf8(text);
+    if (is_control(point.value) && point.value != '\n' && point.value != '\t') {
+      out += fmt::format("<{:02X}>", static_cast<unsigned>(point.value));
+    } else {
+      out += text.substr(0, point.length);
+    }
+    text.remove_prefix(point.length);
   }
   return out;
 }

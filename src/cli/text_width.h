@@ -17,6 +17,10 @@ std::string pad(std::string_view text, int columns);
 /// A token's bytes on one line: line breaks and other invisible bytes as ↵, ⇥, ␣ or <0A>.
 std::string visible(std::string_view bytes);
 
+/// `text` without what would steer a terminal: control characters other than line breaks
+/// and tabs appear as <1B>.
+std::string harmless(std::string_view text);
+
 /// "12.3 MB", in powers of ten as disks and downloads count.
 std::string human_bytes(double bytes);
 

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -28,11 +29,12 @@ struct Outcome {
 class Program {
  public:
   std::map<std::string, std::string> environment;
-  /// Sends SIGINT this long after the start; 0: never.
-  std::chrono::milliseconds interrupt_after{0};
+  /// Sends SIGINT as soon as something was printed.
+  bool interrupt = false;
 
   Outcome run(std::vector<std::string> arguments, const std::string& input = {}) {
     write_file(scratch_ / "in", input);
+    write_file(scratch_ / "out", "");
     std::vector<std::string> variables{"HOME=" + scratch_.path().string(),
                                        "PATH=/usr/bin:/bin",
                                        "TERM=xterm-256color",
@@ -47,9 +49,11 @@ class Program {
     arguments.insert(arguments.begin(), JIELONG_PROGRAM);
     const pid_t child = ::fork();
     if (child == 0) execute(arguments, variables);
-    if (interrupt_after.count() > 0) {
-      std::this_thread::sleep_for(interrupt_after);
+    for (int waited = 0; interrupt && waited < 60'000; waited += 20) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      if (std::filesystem::file_size(scratch_ / "out") == 0) continue;
       ::kill(child, SIGINT);
+      break;
     }
     int status = 0;
     ::waitpid(child, &status, 0);
