@@ -266,10 +266,13 @@ class Comparison:
         able = [engine for engine in self.engines if engine.name in ("jielong", "llama.cpp")]
         for model in self.models:
             rows = self.starts.setdefault(model.name, [])
-            for pair in range(self.options.pairs):
-                rows.append({engine.name: first_token(engine.first_token(model, self.threads[-1]))
-                             for engine in rotate(able, pair)})
-        say("first tokens measured")
+            try:
+                for pair in range(self.options.pairs):
+                    rows.append({engine.name: first_token(engine.first_token(model,
+                                                                             self.threads[-1]))
+                                 for engine in rotate(able, pair)})
+            except (RuntimeError, OSError) as error:
+                say(f"first token of {model.name} left out: {error}")
 
     def known_settings(self):
         if not self.options.settings:
@@ -286,7 +289,10 @@ class Comparison:
             say(f"{cell.title}: " + "; ".join(
                 f"{name} {' '.join(map(str, chosen))}"
                 for name, chosen in cell.settings.items() if chosen))
+        self.measure_pairs()
         self.measure_starts()
+
+    def measure_pairs(self):
         for pair in range(self.options.pairs):
             self.probe()
             for cell in self.cells:
@@ -305,14 +311,14 @@ class Comparison:
     # ------------------------------------------------------------ results
 
     def limit(self, threads, *keys):
-        """Median over the rounds, 0 if there was no probe."""
+        """The best of the rounds, since disturbance only lowers it; 0 if there was no probe."""
         found = []
         for round_ in self.limits:
             value = round_[threads]
             for key in keys:
                 value = value[key]
             found.append(value)
-        return statistics.median(found) if found else 0
+        return max(found, default=0)
 
     def share(self, cell, speed):
         """Share of the limit that binds: read bandwidth for decoding, products for prompts."""
