@@ -10,6 +10,7 @@ ci=build/ci
 mkdir -p $ci
 export CMAKE_GENERATOR=Ninja CTEST_PARALLEL_LEVEL=$jobs CLICOLOR_FORCE=0
 # Memory errors end a test; leaks count as errors too.
+export LSAN_OPTIONS=suppressions=$PWD/scripts/library-leaks.txt:print_suppressions=0
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1
 

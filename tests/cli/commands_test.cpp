@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
-#include "cli/program.h"
+#include "cli/run_program.h"
 #include "facade/tiny_model.h"
 
 namespace jielong::test {
