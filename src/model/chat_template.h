@@ -76,7 +76,8 @@ std::vector<std::string_view> fallback_chat_template_names();
 /// for other names.
 std::string_view fallback_chat_template(std::string_view name);
 
-/// Which fallback suits a model of the given architecture ("llama", "gemma3", "qwen2", …).
+/// The source of the fallback that suits a model of the given architecture ("llama",
+/// "gemma3", "qwen2", …).
 /// @param has_token whether a special token such as "<|im_start|>" is in its vocabulary
 std::string_view guess_chat_template(std::string_view architecture,
                                      const std::function<bool(std::string_view)>& has_token);

@@ -27,7 +27,7 @@ ChatTemplate chat_template_of(const Model& model) {
   }
   const Vocabulary& vocabulary = model.tokenizer().vocabulary();
   const auto has_token = [&](std::string_view token) { return vocabulary.find(token).has_value(); };
-  return ChatTemplate(fallback_chat_template(guess_chat_template(model.hyper().family, has_token)));
+  return ChatTemplate(guess_chat_template(model.hyper().family, has_token));
 }
 
 ChatTemplateOptions chat_options_of(const Model& model) {

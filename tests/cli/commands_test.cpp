@@ -145,6 +145,19 @@ TEST(Cli, RunAsksItselfWhenNobodyDoes) {
   EXPECT_THAT(outcome.error, HasSubstr("You: What is the capital of France?"));
 }
 
+TEST(Cli, RunWorksWithoutAChatTemplate) {
+  Program program;
+  const TinyModel model;
+  std::filesystem::remove(std::filesystem::path(model.path()) / "chat_template.jinja");
+  for (const bool raw : {false, true}) {
+    std::vector<std::string> words{"run", model.path(), "-n", "4", "--ignore-end", "hello"};
+    if (raw) words.push_back("--raw");
+    const Outcome outcome = program.run(words);
+    EXPECT_EQ(outcome.code, 0) << outcome.error;
+    EXPECT_GT(outcome.out.size(), 1U);
+  }
+}
+
 TEST(Cli, RunAsJson) {
   Program program;
   const TinyModel model;
