@@ -1,6 +1,7 @@
 #include "cli/line_editor.h"
 
 #include <histedit.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <clocale>
 #include <cstdio>
 #include <cstring>
+#include <cwchar>
 #include <fstream>
 #include <system_error>
 #include <utility>
@@ -66,23 +68,49 @@ struct LineEditor::State {
     return *static_cast<State*>(data);
   }
 
+  /// Reads one key for libedit. A Ctrl-C that comes while the program is not yet waiting, or
+  /// that another thread receives, would not wake a plain read(): hence the looks at the flag.
+  static int read_key(EditLine*, wchar_t* key) {
+    constexpr int kLookEveryMilliseconds = 50;
+    std::mbstate_t character{};
+    for (;;) {
+      pollfd input{STDIN_FILENO, POLLIN, 0};
+      if (interrupted.load()) {
+        errno = EINTR;
+        return -1;
+      }
+      const int ready = ::poll(&input, 1, kLookEveryMilliseconds);
+      if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
+      char byte = 0;
+      const ssize_t count = ready < 0 ? -1 : ::read(STDIN_FILENO, &byte, 1);
+      if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+      if (count <= 0) return static_cast<int>(count);
+      constexpr auto kInvalid = static_cast<std::size_t>(-1);
+      constexpr auto kIncomplete = static_cast<std::size_t>(-2);
+      const std::size_t result = std::mbrtowc(key, &byte, 1, &character);
+      if (result == kIncomplete) continue;
+      if (result == kInvalid) *key = 0xFFFD;
+      return 1;
+    }
+  }
+
   static char* show_prompt(EditLine* edit) { return of(edit).prompt.data(); }
 
   /// Terminals with bracketed paste send ESC[200~ text ESC[201~: the text goes into the
   /// line as it is, line breaks included.
   static unsigned char paste(EditLine* edit, int) {
-    const std::string end = "\x1b[201~";
-    std::string text;
-    char c = 0;
-    while (el_getc(edit, &c) == 1) {
-      text += c == '\r' ? '\n' : c;
+    const std::wstring end = L"\x1b[201~";
+    std::wstring text;
+    wchar_t c = 0;
+    while (el_wgetc(edit, &c) == 1) {
+      text += c == L'\r' ? L'\n' : c;
       if (text.ends_with(end)) {
         text.resize(text.size() - end.size());
         break;
       }
     }
-    std::replace(text.begin(), text.end(), '\t', ' ');
-    if (el_insertstr(edit, text.c_str()) != 0) return CC_ERROR;
+    std::replace(text.begin(), text.end(), L'\t', L' ');
+    if (el_winsertstr(edit, text.c_str()) != 0) return CC_ERROR;
     return CC_REFRESH;
   }
 
@@ -124,6 +152,7 @@ LineEditor::LineEditor(std::filesystem::path history_file, std::vector<std::stri
   history(s.history, &event, H_SETSIZE, static_cast<int>(kMaxHistory));
   history(s.history, &event, H_SETUNIQUE, 1);
   el_set(s.edit, EL_CLIENTDATA, &s);
+  el_set(s.edit, EL_GETCFN, &State::read_key);
   el_set(s.edit, EL_PROMPT, &State::show_prompt);
   el_set(s.edit, EL_EDITOR, "emacs");
   el_set(s.edit, EL_HIST, history, s.history);

@@ -155,7 +155,7 @@ TEST(Repl, LongerTextsInThreeWays) {
   ASSERT_TRUE(talk.shows(">>> "));
   talk.send("\"\"\"one\ntwo\n\"\"\"\n");
   talk.send("three \\\nfour\n");
-  talk.send("\x1b[200~five\nsix\x1b[201~\n");
+  talk.send("\x1b[200~five\nsix 貼上\x1b[201~\n");
   talk.send("/save chat.json\n");
   EXPECT_TRUE(talk.shows("saved to"));
   talk.send("/clear\n/load chat.json\n");
@@ -165,7 +165,7 @@ TEST(Repl, LongerTextsInThreeWays) {
   talk.send("/exit\n");
   EXPECT_EQ(talk.finish(), 0);
   const std::string chat = read_file(talk.folder() / "chat.json");
-  for (const char* text : {R"("one\ntwo")", R"("three \nfour")", R"("five\nsix")"}) {
+  for (const char* text : {R"("one\ntwo")", R"("three \nfour")", R"("five\nsix 貼上")"}) {
     EXPECT_THAT(chat, HasSubstr(text));
   }
 }
