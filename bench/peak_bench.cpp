@@ -12,7 +12,6 @@
 #include <charconv>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,6 +20,7 @@
 
 #include "base/thread_pool.h"
 #include "tensor/isa.h"
+#include "tensor/memory.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 #include <sys/syscall.h>
@@ -133,9 +133,7 @@ void read_words(const std::byte* from, const std::byte* to) {
 double read_bandwidth(ThreadPool& pool, std::int64_t bytes) {
   constexpr std::int64_t kGrain = kUnroll * kLine;
   bytes = (bytes + kGrain - 1) / kGrain * kGrain;
-  const std::unique_ptr<std::byte, decltype(&std::free)> memory(
-      static_cast<std::byte*>(std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096)), &std::free);
-  if (memory == nullptr) return 0;
+  const std::shared_ptr<std::byte[]> memory = allocate_bytes(static_cast<std::size_t>(bytes));
   std::byte* data = memory.get();
   pool.for_range(bytes, kGrain, [&](std::int64_t begin, std::int64_t end) {
     std::fill(data + begin, data + end, std::byte{3});

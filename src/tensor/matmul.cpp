@@ -6,22 +6,17 @@
 #include <array>
 #include <cstring>
 #include <limits>
-#include <new>
 
 #include "base/error.h"
 #include "tensor/isa.h"
 #include "tensor/kernels/matmul_kernels.h"
 #include "tensor/kernels/matmul_layout.h"
 #include "tensor/matmul_pack.h"
-
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
+#include "tensor/memory.h"
 
 namespace jielong {
 namespace {
 
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kMaximumBytes = std::numeric_limits<std::size_t>::max() / 4;
 
 /// Kernels may read whole tiles of 16 rows: so many more rows are there to be read.
@@ -43,18 +38,6 @@ const MatmulKernels& kernels() {
     default: return baseline::matmul_kernels;
 #endif
   }
-}
-
-/// Cache-line aligned; large ones on huge pages where the system has them, which saves
-/// address look-ups when weights stream by.
-std::shared_ptr<std::byte[]> allocate(std::size_t bytes) {
-  const std::size_t alignment = bytes >= kHugePage ? kHugePage : 64;
-  auto* memory = static_cast<std::byte*>(::operator new[](bytes, std::align_val_t(alignment)));
-#if defined(__linux__)
-  if (alignment == kHugePage) ::madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
-#endif
-  return {memory,
-          [alignment](std::byte* p) { ::operator delete[](p, std::align_val_t(alignment)); }};
 }
 
 /// a · b, refused when it is beyond what memory can hold.
@@ -79,7 +62,7 @@ std::byte* matmul_scratch(std::size_t bytes) {
   thread_local std::shared_ptr<std::byte[]> memory;
   thread_local std::size_t capacity = 0;
   if (bytes > capacity) {
-    memory = allocate(bytes);
+    memory = allocate_bytes(bytes);
     capacity = bytes;
   }
   return memory.get();
@@ -121,7 +104,7 @@ PackedMatrix PackedMatrix::pack(DType dtype, std::span<const std::byte> data, st
   m.panel_bytes_ = checked_product(static_cast<std::size_t>(steps), format.bytes);
   const std::int64_t panels = out / kPanel + (out % kPanel != 0 ? 1 : 0);
   m.bytes_ = checked_product(m.panel_bytes_, static_cast<std::size_t>(panels));
-  m.storage_ = allocate(m.bytes_);
+  m.storage_ = allocate_weights(m.bytes_);
   const bool biased = kernels().biased;
   const auto pack_range = [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t p = begin; p < end; ++p) {
@@ -154,7 +137,7 @@ void RowBuffer::resize(RowFormat format, std::int64_t rows, std::int64_t in) {
   const std::size_t needed = checked_product(row_size, static_cast<std::size_t>(rows + kSpareRows));
   if (needed > capacity_) {
     // Zeroed once, so that spare rows are never uninitialised memory.
-    storage_ = allocate(needed);
+    storage_ = allocate_bytes(needed);
     std::memset(storage_.get(), 0, needed);
     capacity_ = needed;
   }

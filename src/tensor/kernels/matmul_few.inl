@@ -263,9 +263,10 @@ void few_panel(const std::byte* panel, const Rows& x, float* y, std::int64_t str
   Floats sum[R];
   for (int r = 0; r < R; ++r) sum[r] = zero();
   for (std::int64_t step = 0; step < steps; ++step, w += Format::kBytes) {
-    // The processor's own prefetching stops at pages and starts anew in every panel.
+    // The processor's own prefetching starts anew in every panel. Of the distances from 1 to
+    // 6 KiB, this is best for Q8_0 and costs the other formats little.
 #pragma GCC unroll 64
-    for (int line = 0; line < Format::kBytes; line += 64) __builtin_prefetch(w + line + 1024);
+    for (int line = 0; line < Format::kBytes; line += 64) __builtin_prefetch(w + line + 2048);
     if constexpr (Format::kSuper) {
       few_step256<Format, R>(w, x, step, sum);
     } else {
