@@ -1,0 +1,17 @@
+import { signal } from '@preact/signals';
+
+/** Whether the list of chats is open over the page; only narrow windows ask. */
+export const sidebarOpen = signal(false);
+export const settingsOpen = signal(false);
+export type DialogName = 'shortcuts' | 'key' | 'delete' | 'export' | 'notice';
+export const dialog = signal<{ name: DialogName; chat?: string; text?: string } | null>(null);
+/** The message whose text is being changed. */
+export const editing = signal<string | null>(null);
+/** The chat whose title is being changed. */
+export const renaming = signal<string | null>(null);
+export const query = signal('');
+/** What stands in the composer, and a wish to put the cursor there. */
+export const draft = signal('');
+export function focusComposer(): void {
+  setTimeout(() => document.getElementById('composer')?.focus(), 0);
+}
