@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "generate/distribution.h"
 #include "generate/partial_select.h"
 #include "generate/softmax.h"
 
@@ -30,7 +31,8 @@ class BeamSearch {
   }
 
   void start(std::span<const Token> prompt) {
-    beams_.push_back({runner_.open(), {}, 0});
+    beams_.push_back({runner_.open(), {}, 0, nullptr});
+    if (options_.constraint) beams_.back().constraint = options_.constraint();
     const auto chunk = static_cast<std::size_t>(std::max<std::int64_t>(options_.prefill_chunk, 1));
     Logits logits;
     for (std::size_t at = 0; at < prompt.size(); at += chunk) {
@@ -67,6 +69,7 @@ class BeamSearch {
     SequenceId sequence;
     std::vector<Token> tokens;
     double logprob;
+    std::shared_ptr<Constraint> constraint;  // shared until the beam gets children
   };
 
   std::int64_t length() const { return static_cast<std::int64_t>(beams_.front().tokens.size()); }
@@ -101,7 +104,7 @@ class BeamSearch {
 
   /// The best extensions of all beams, by falling log-probability: twice as many as beams,
   /// so that enough go on even if the best half ends here.
-  std::vector<Extension> extensions(const Logits& logits) const {
+  std::vector<Extension> extensions(const Logits& logits) {
     const std::int64_t wanted =
         options_.beams *
         (1 + std::max<std::int64_t>(static_cast<std::int64_t>(options_.end_tokens.size()), 1));
@@ -110,8 +113,9 @@ class BeamSearch {
     for (std::size_t i = 0; i < beams_.size(); ++i) {
       const auto row = logits.row(static_cast<std::int64_t>(i));
       const double normalizer = log_sum_exp(row);
-      select_largest(row, wanted, best);
+      select_largest(allowed(row, beams_[i]), wanted, best);
       for (const Candidate& c : best) {
+        if (c.logit == Distribution::kExcluded) continue;
         all.push_back({i, c.token, beams_[i].logprob + static_cast<double>(c.logit) - normalizer});
       }
     }
@@ -121,6 +125,18 @@ class BeamSearch {
       all.resize(static_cast<std::size_t>(wanted));
     }
     return all;
+  }
+
+  /// The logits without the tokens that the beam's constraint rules out.
+  std::span<const float> allowed(std::span<const float> row, const Beam& beam) {
+    if (!beam.constraint) return row;
+    const auto mask = beam.constraint->allowed();
+    allowed_.assign(row.begin(), row.end());
+    for (std::size_t i = 0; i < allowed_.size(); ++i) {
+      const bool set = i / 64 < mask.size() && ((mask[i / 64] >> (i % 64)) & 1) != 0;
+      if (!set) allowed_[i] = Distribution::kExcluded;
+    }
+    return allowed_;
   }
 
   void advance(const Logits& logits) {
@@ -151,6 +167,10 @@ class BeamSearch {
       Beam child = beams_[extension.parent];
       child.logprob = extension.logprob;
       child.tokens.push_back(extension.token);
+      if (child.constraint) {
+        child.constraint = child.constraint->clone();
+        child.constraint->accept(extension.token);
+      }
       if (continued[extension.parent]) {
         child.sequence = runner_.fork(child.sequence, runner_.length(child.sequence));
         forked_.push_back(child.sequence);
@@ -168,7 +188,8 @@ class BeamSearch {
   Runner& runner_;
   const BeamOptions& options_;
   std::vector<Beam> beams_;
-  std::vector<SequenceId> forked_;    // forks not yet among beams_, in case one throws
+  std::vector<SequenceId> forked_;  // forks not yet among beams_, in case one throws
+  std::vector<float> allowed_;
   std::vector<BeamResult> finished_;  // by falling score, at most `beams`
 };
 

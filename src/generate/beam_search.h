@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "generate/constraint/constraint.h"
 #include "model/runner.h"
 #include "token/token.h"
 
@@ -21,6 +22,8 @@ struct BeamOptions {
   bool early_stopping = false;
   std::vector<Token> end_tokens;
   std::int64_t prefill_chunk = 512;
+  /// What the text may look like; none: anything. Scores stay those of the model.
+  MakeConstraint constraint;
 };
 
 struct BeamResult {
@@ -32,7 +35,7 @@ struct BeamResult {
 /// The most probable continuations that a search `beams` wide finds, best first, with
 /// transformers' scoring. Beams share their common beginning through Runner::fork; the
 /// sequences of losers are closed. Throws Error(limit) when prompt and max_tokens exceed
-/// the context, Error(cancelled) once `cancel` is true.
+/// the context, Error(cancelled) once `cancel` is true, and what the constraint throws.
 std::vector<BeamResult> beam_search(Runner& runner, std::span<const Token> prompt,
                                     const BeamOptions& options,
                                     const std::atomic<bool>* cancel = nullptr);

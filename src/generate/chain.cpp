@@ -46,6 +46,27 @@ std::unique_ptr<Drafter> new_drafter(const GenerateOptions& options) {
 
 }  // namespace
 
+void check_prompt(const Runner& runner, std::span<const Token> prompt,
+                  const GenerateOptions& options) {
+  if (prompt.empty()) {
+    throw bad_input("the prompt has no tokens", "prompt", "begin with at least one token");
+  }
+  for (const Token token : prompt) {
+    if (token >= 0 && token < runner.vocabulary()) continue;
+    throw bad_input(fmt::format("token {} is not among the model's {}", token, runner.vocabulary()),
+                    "prompt");
+  }
+  const auto count = static_cast<std::int64_t>(prompt.size());
+  if (count > runner.context_length() && !options.context_shift) {
+    throw Error(ErrorKind::limit,
+                fmt::format("the prompt has {} tokens, the context holds {}", count,
+                            runner.context_length()),
+                "prompt",
+                "shorten it, raise the context length, or ask for context shift, which "
+                "drops its middle");
+  }
+}
+
 Chain::Chain(Runner& runner, const Tokenizer* tokenizer, std::span<const Token> prompt,
              const GenerateOptions& options, std::int64_t index, CachedPrefix cache)
     : runner_(runner),
@@ -55,10 +76,15 @@ Chain::Chain(Runner& runner, const Tokenizer* tokenizer, std::span<const Token> 
       index_(index),
       samplers_(settings_for(options, end_tokens_),
                 chain_rng(options.seed, static_cast<std::uint64_t>(index)), piece_of(tokenizer)),
+      constraint_(options.constraint ? options.constraint() : nullptr),
       drafter_(new_drafter(options)),
       stops_(options.stop) {
   if (tokenizer != nullptr) detokenizer_.emplace(*tokenizer, !options.show_special, true);
   begin(prompt, std::move(cache));
+  const auto most = static_cast<std::int64_t>(prompt.size());
+  for (auto left = std::clamp<std::int64_t>(options.continued_tokens, 0, most); left > 0; --left) {
+    if (detokenizer_) detokenizer_->push(prompt[static_cast<std::size_t>(most - left)]);
+  }
 }
 
 Chain::Chain(Forked, const Chain& parent, std::int64_t index)
@@ -69,6 +95,7 @@ Chain::Chain(Forked, const Chain& parent, std::int64_t index)
       index_(index),
       evaluated_(parent.evaluated_),
       samplers_(parent.samplers_),
+      constraint_(parent.constraint_ ? parent.constraint_->clone() : nullptr),
       drafter_(new_drafter(*parent.options_)),
       detokenizer_(parent.detokenizer_),
       stops_(parent.stops_),
@@ -96,48 +123,39 @@ void Chain::begin(std::span<const Token> prompt, CachedPrefix cache) {
     }
   } guard{runner_, cache.sequence};
 
+  check_prompt(runner_, prompt, *options_);
   const std::int64_t context = runner_.context_length();
-  const std::int64_t vocabulary = runner_.vocabulary();
   prompt_tokens_ = static_cast<std::int64_t>(prompt.size());
-  if (prompt.empty()) {
-    throw bad_input("the prompt has no tokens", "prompt", "begin with at least one token");
-  }
-  for (const Token token : prompt) {
-    if (token >= 0 && token < vocabulary) continue;
-    throw bad_input(fmt::format("token {} is not among the model's {}", token, vocabulary),
-                    "prompt");
-  }
   pending_.assign(prompt.begin(), prompt.end());
   samplers_.start(prompt);
   if (prompt_tokens_ > context) {
-    if (!options_->context_shift) {
-      throw Error(
-          ErrorKind::limit,
-          fmt::format("the prompt has {} tokens, the context holds {}", prompt_tokens_, context),
-          "prompt",
-          "shorten it, raise the context length, or ask for context shift, which "
-          "drops its middle");
-    }
     const std::int64_t keep = std::clamp<std::int64_t>(options_->shift_keep, 0, context - 1);
     const std::int64_t tail = std::max<std::int64_t>((context - keep) / 2, 1);
     pending_.erase(pending_.begin() + keep, pending_.end() - tail);
   }
-  if (guard.sequence) {
-    // At least the last token is evaluated, since its logits are wanted.
-    const std::size_t most = std::min(cache.tokens.size(), pending_.size() - 1);
-    std::size_t same = 0;
-    while (same < most && cache.tokens[same] == pending_[same]) ++same;
-    if (same < cache.tokens.size()) {
-      runner_.truncate(*guard.sequence, static_cast<std::int64_t>(same));
-    }
-    evaluated_.assign(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(same));
-    pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(same));
-    reused_tokens_ = static_cast<std::int64_t>(same);
-  } else {
-    guard.sequence = runner_.open();
-  }
-  sequence_ = std::exchange(guard.sequence, std::nullopt);
+  cache.sequence = std::exchange(guard.sequence, std::nullopt);
+  adopt(std::move(cache));
+  reused_tokens_ = static_cast<std::int64_t>(evaluated_.size());
   if (options_->max_tokens == 0) result_.finish = FinishReason::length;
+  if (constraint_is_complete()) result_.finish = FinishReason::end_token;
+}
+
+/// Takes over the sequence of `cache` and what it has in common with pending_.
+void Chain::adopt(CachedPrefix cache) {
+  sequence_ = cache.sequence;
+  if (!sequence_) {
+    sequence_ = runner_.open();
+    return;
+  }
+  // At least the last token is evaluated, since its logits are wanted.
+  const std::size_t most = std::min(cache.tokens.size(), pending_.size() - 1);
+  std::size_t same = 0;
+  while (same < most && cache.tokens[same] == pending_[same]) ++same;
+  if (same < cache.tokens.size()) {
+    runner_.truncate(*sequence_, static_cast<std::int64_t>(same));
+  }
+  evaluated_.assign(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(same));
+  pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(same));
 }
 
 Slice Chain::next_slice(std::int64_t budget) {
@@ -180,17 +198,23 @@ void Chain::commit() {
   pending_.erase(pending_.begin(), end);
 }
 
-void Chain::take(const Logits& logits, std::int64_t row, const OnToken& on_token) {
+void Chain::draw(const Logits& logits, std::int64_t row, const OnToken& on_token) {
   if (drafting_) {
     // What the sequence held before the draft, and the part of the draft that stands.
     const std::size_t before = evaluated_.size() - draft_.tokens.size();
-    evaluated_.resize(before + verify(logits, row, on_token));
-    runner_.truncate(*sequence_, static_cast<std::int64_t>(evaluated_.size()));
+    standing_ = before + verify(logits, row, on_token);
+    return;
+  }
+  const std::span<const float> scores = logits.row(row);
+  samplers_.shape(scores, options_->trace_top, trace(), allowed());
+  append(samplers_.roll(), false, scores, on_token);
+}
+
+void Chain::settle() {
+  if (drafting_) {
+    evaluated_.resize(standing_);
+    runner_.truncate(*sequence_, static_cast<std::int64_t>(standing_));
     drafting_ = false;
-  } else {
-    const std::span<const float> scores = logits.row(row);
-    samplers_.shape(scores, options_->trace_top, trace());
-    append(samplers_.roll(), false, scores, on_token);
   }
   if (finished()) return;
   if (static_cast<std::int64_t>(evaluated_.size()) >= runner_.context_length()) shift_context();
@@ -200,7 +224,7 @@ void Chain::take(const Logits& logits, std::int64_t row, const OnToken& on_token
 std::size_t Chain::verify(const Logits& logits, std::int64_t row, const OnToken& on_token) {
   for (std::size_t i = 0; i <= draft_.tokens.size(); ++i) {
     const std::span<const float> scores = logits.row(row + static_cast<std::int64_t>(i));
-    const Distribution& target = samplers_.shape(scores, options_->trace_top, trace());
+    const Distribution& target = samplers_.shape(scores, options_->trace_top, trace(), allowed());
     Verdict verdict;
     if (i == draft_.tokens.size()) {
       verdict.chosen = samplers_.roll();
@@ -222,12 +246,57 @@ std::size_t Chain::verify(const Logits& logits, std::int64_t row, const OnToken&
 
 DiceTrace* Chain::trace() { return options_->trace_top > 0 ? &trace_ : nullptr; }
 
+std::string Chain::text_of(Token token) {
+  const auto& shown = options_->shown_tokens;
+  if (std::find(shown.begin(), shown.end(), token) == shown.end()) return detokenizer_->push(token);
+  return detokenizer_->finish() + tokenizer_->bytes(token);
+}
+
+/// What the constraint allows; END tokens by this chain's own list of them.
+const AllowedTokens* Chain::allowed() {
+  if (!constraint_) return nullptr;
+  allowed_.name = constraint_->name();
+  allowed_.mask = constraint_->allowed();
+  if (options_->end_tokens.empty()) return &allowed_;
+  allowed_mask_.assign(allowed_.mask.begin(), allowed_.mask.end());
+  const auto bit = [&](Token token) -> std::uint64_t& {
+    const std::size_t word = static_cast<std::size_t>(token) / 64;
+    if (word >= allowed_mask_.size()) allowed_mask_.resize(word + 1, 0);
+    return allowed_mask_[word];
+  };
+  if (tokenizer_ != nullptr) {
+    for (const Token token : tokenizer_->vocabulary().end_tokens()) {
+      bit(token) &= ~(std::uint64_t{1} << (token % 64));
+    }
+  }
+  if (constraint_->may_end()) {
+    for (const Token token : end_tokens_) bit(token) |= std::uint64_t{1} << (token % 64);
+  }
+  allowed_.mask = allowed_mask_;
+  return &allowed_;
+}
+
+/// Moves the constraint by the token drawn; returns whether that ends the chain.
+bool Chain::accept(Token token) {
+  const bool end = is_end(token);
+  if (!constraint_) return end;
+  if (end && constraint_->may_end()) return true;
+  constraint_->accept(token);
+  return false;
+}
+
+/// Whether nothing but END may follow, and END cannot come.
+bool Chain::constraint_is_complete() {
+  if (!constraint_ || !(options_->ignore_end || end_tokens_.empty())) return false;
+  return constraint_->must_end();
+}
+
 bool Chain::is_end(Token token) const {
   return !options_->ignore_end && std::binary_search(end_tokens_.begin(), end_tokens_.end(), token);
 }
 
-FinishReason Chain::reason_to_finish(Token token) const {
-  if (is_end(token)) return FinishReason::end_token;
+FinishReason Chain::reason_to_finish(bool ended) const {
+  if (ended) return FinishReason::end_token;
   if (stops_.found()) return FinishReason::stop_string;
   const auto count = static_cast<std::int64_t>(result_.tokens.size());
   if (options_->max_tokens >= 0 && count >= options_->max_tokens) return FinishReason::length;
@@ -240,13 +309,14 @@ FinishReason Chain::reason_to_finish(Token token) const {
 
 void Chain::append(const TokenProbability& chosen, bool drafted, std::span<const float> row,
                    const OnToken& on_token) {
+  const bool ended = accept(chosen.token);
   samplers_.accept(chosen);
   result_.tokens.push_back(chosen.token);
   std::string text;
-  if (detokenizer_ && (!is_end(chosen.token) || options_->show_special)) {
-    text = stops_.push(detokenizer_->push(chosen.token));
+  if (detokenizer_ && (!ended || options_->show_special)) {
+    text = stops_.push(text_of(chosen.token));
   }
-  result_.finish = reason_to_finish(chosen.token);
+  result_.finish = reason_to_finish(ended || constraint_is_complete());
   if (finished() && detokenizer_) {
     text += stops_.push(detokenizer_->finish());
     text += stops_.finish();
@@ -259,6 +329,7 @@ void Chain::append(const TokenProbability& chosen, bool drafted, std::span<const
   event.token = chosen.token;
   event.text = text;
   event.drafted = drafted;
+  event.stopped_by = result_.stopped_by;
   event.finish = result_.finish;
   if (options_->logprobs >= 0) report_logprobs(chosen.token, row, event);
   if (options_->trace_top > 0) {
@@ -305,6 +376,16 @@ void Chain::cancel(const OnToken& on_token) {
   event.finish = result_.finish;
   if (on_token) on_token(event);
 }
+
+CachedPrefix Chain::suspend() {
+  CachedPrefix cache;
+  cache.sequence = std::exchange(sequence_, std::nullopt);
+  cache.tokens = std::exchange(evaluated_, {});
+  pending_.insert(pending_.begin(), cache.tokens.begin(), cache.tokens.end());
+  return cache;
+}
+
+void Chain::resume(CachedPrefix cache) { adopt(std::move(cache)); }
 
 CachedPrefix Chain::release() {
   CachedPrefix cache;

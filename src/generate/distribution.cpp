@@ -1,6 +1,7 @@
 #include "generate/distribution.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <iterator>
 
@@ -254,6 +255,42 @@ void Distribution::hold(std::vector<Candidate> kept, bool by_logit) {
   }
   std::fill(logits_.begin(), logits_.end(), kExcluded);
   for (const Candidate& c : kept) logits_[static_cast<std::size_t>(c.token)] = c.logit;
+}
+
+void Distribution::keep_allowed(std::span<const std::uint64_t> mask) {
+  const auto allowed = [&](std::size_t token) {
+    return token / 64 < mask.size() && ((mask[token / 64] >> (token % 64)) & 1) != 0;
+  };
+  if (!dense_) {
+    std::erase_if(list_,
+                  [&](const Candidate& c) { return !allowed(static_cast<std::size_t>(c.token)); });
+    changed();
+    return;
+  }
+  std::size_t count = 0;
+  for (const std::uint64_t word : mask) count += static_cast<std::size_t>(std::popcount(word));
+  constexpr std::size_t kFew = 1024;
+  if (count > kFew) {
+    for (std::size_t i = 0; i < logits_.size(); ++i) {
+      if (i % 64 == 0 && i / 64 < mask.size() && mask[i / 64] == ~std::uint64_t{0}) {
+        i += 63;
+      } else if (!allowed(i)) {
+        logits_[i] = kExcluded;
+      }
+    }
+    changed();
+    return;
+  }
+  std::vector<Candidate> kept;
+  kept.reserve(count);
+  for (std::size_t word = 0; word < mask.size(); ++word) {
+    for (std::uint64_t bits = mask[word]; bits != 0; bits &= bits - 1) {
+      const std::size_t token = word * 64 + static_cast<std::size_t>(std::countr_zero(bits));
+      if (token >= logits_.size() || logits_[token] == kExcluded) continue;
+      kept.push_back({static_cast<Token>(token), logits_[token]});
+    }
+  }
+  hold(std::move(kept), false);
 }
 
 void Distribution::keep_only(std::vector<Candidate> kept) { hold(std::move(kept), false); }

@@ -60,6 +60,8 @@ class Distribution {
   };
   Moments moments() const;
 
+  /// Keeps the tokens whose bit t % 64 of word t / 64 is set; behind the last word, none.
+  void keep_allowed(std::span<const std::uint64_t> mask);
   /// Keeps the k largest logits, of equal ones those with the smaller token.
   void keep_largest(std::int64_t k);
   /// Keeps the logits that are at least `threshold`, but never fewer than `min_keep`.

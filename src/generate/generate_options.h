@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "generate/constraint/constraint.h"
 #include "generate/drafter.h"
 #include "generate/sampler_chain.h"
 #include "generate/sampler_settings.h"
@@ -30,6 +31,11 @@ struct GenerateOptions {
   std::vector<std::string> stop;
   /// Control tokens appear in the text by their names.
   bool show_special = false;
+  /// Control tokens, none of them END, that appear by their names even so.
+  std::vector<Token> shown_tokens;
+  /// So many of the prompt's last tokens are the beginning of the answer: the text goes on
+  /// behind them, even in the middle of a character.
+  std::int64_t continued_tokens = 0;
 
   /// The most prompt tokens evaluated at once; more hold up the other chains of a batch.
   std::int64_t prefill_chunk = 512;
@@ -38,6 +44,11 @@ struct GenerateOptions {
   /// half again. The model forgets what was dropped.
   bool context_shift = false;
   std::int64_t shift_keep = 0;
+
+  /// What the text may look like; none: anything. Other tokens are ruled out before the first
+  /// sampler; log-probabilities stay those of the model. With `ignore_end`, or without END
+  /// tokens, a text that is complete ends the chain as if END had been drawn.
+  MakeConstraint constraint;
 
   /// Report the log-probability of each token and of that many best ones, under the
   /// model's own distribution before any sampler; negative: none.
@@ -79,6 +90,7 @@ struct TokenEvent {
   const DiceTrace* trace = nullptr;  ///< with GenerateOptions::trace_top > 0
   bool drafted = false;              ///< the token had been guessed by the drafter
   FinishReason finish = FinishReason::none;
+  std::string_view stopped_by;  ///< with FinishReason::stop_string: the stop text found
 };
 
 /// Called once a token; returning false cancels the chain.
@@ -102,6 +114,7 @@ struct GenerateStats {
   std::int64_t decoded_tokens = 0;    ///< of those, appended by steps without prompt tokens
   std::int64_t drafted_tokens = 0;
   std::int64_t accepted_tokens = 0;  ///< of those drafted
+  double queue_seconds = 0;          ///< in a scheduler's line
   double prefill_seconds = 0;
   double decode_seconds = 0;
   double first_token_seconds = 0;  ///< from the start of the request

@@ -37,12 +37,19 @@ void SamplerChain::start(std::span<const Token> prompt) {
 }
 
 Distribution& SamplerChain::shape(std::span<const float> logits, std::int64_t trace_top,
-                                  DiceTrace* trace) {
+                                  DiceTrace* trace, const AllowedTokens* allowed) {
   distribution_.assign(logits);
   const bool traced = trace != nullptr && trace_top > 0;
   if (traced) {
     trace->steps.clear();
     record(distribution_, "model", "model", trace_top, *trace);
+  }
+  if (allowed != nullptr) {
+    distribution_.keep_allowed(allowed->mask);
+    if (traced) {
+      const std::string name(allowed->name);
+      record(distribution_, name, "allowed by " + name, trace_top, *trace);
+    }
   }
   const SamplerContext context{history_, prompt_length_, &rng_};
   for (const auto& sampler : samplers_) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/random.h"
@@ -31,6 +32,12 @@ struct DiceTrace {
 /// says the same whether or not others run beside it.
 Rng chain_rng(std::uint64_t seed, std::uint64_t index);
 
+/// Tokens that may come next, whatever the samplers say.
+struct AllowedTokens {
+  std::string_view name;                ///< of who says so: a step of the trace
+  std::span<const std::uint64_t> mask;  ///< as Constraint::allowed()
+};
+
 /// Samplers in order, then the dice; with the history they look at.
 class SamplerChain {
  public:
@@ -44,10 +51,10 @@ class SamplerChain {
   void start(std::span<const Token> prompt);
 
   /// Runs every step over `logits`, (vocabulary), and returns the distribution the dice
-  /// would see, valid until the next call. With `trace_top` > 0 `trace` gets every step's
-  /// survivors and its `trace_top` most probable tokens.
+  /// would see, valid until the next call. What is not `allowed`, if given, goes first. With
+  /// `trace_top` > 0 `trace` gets every step's survivors and its `trace_top` most probable tokens.
   Distribution& shape(std::span<const float> logits, std::int64_t trace_top = 0,
-                      DiceTrace* trace = nullptr);
+                      DiceTrace* trace = nullptr, const AllowedTokens* allowed = nullptr);
   /// Throws the dice on what shape() returned last.
   TokenProbability roll();
   /// Appends the chosen token to the history and tells the samplers.

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "generate/constraint/expression.h"
+#include "generate/constraint/grammar.h"
+#include "generate/constraint/network.h"
+#include "generate/constraint/token_automaton.h"
+
+namespace jielong {
+
+/// What a grammar is inside: its expressions, for grammars made of it, and its network.
+struct Grammar::Parts {
+  Parts(std::string name, ExprPool pool, ExprId root);
+
+  /// The automaton for a vocabulary; those of vocabularies that are gone are dropped.
+  std::shared_ptr<SharedAutomaton> automaton(const std::shared_ptr<const TokenTrie>& trie) const;
+
+  std::string name;
+  ExprPool pool;
+  ExprId root;
+  std::shared_ptr<const GrammarNetwork> network;
+
+ private:
+  struct Entry {
+    std::weak_ptr<const TokenTrie> trie;
+    std::shared_ptr<SharedAutomaton> automaton;
+  };
+  mutable std::mutex mutex_;
+  mutable std::vector<Entry> automata_;
+};
+
+}  // namespace jielong
