@@ -1,5 +1,6 @@
 #include "tensor/matmul_pack.h"
 
+#include <array>
 #include <cstring>
 #include <type_traits>
 
@@ -12,19 +13,21 @@ namespace {
 
 constexpr int kOutputs = 16;
 
-/// One step of 16 outputs with one byte a value: what every format is unpacked to before
-/// its bits are put together again in the panel's order.
-template <int step>
-struct Values {
-  alignas(64) std::uint8_t q[kOutputs][step];
-
-  /// Four consecutive values of an output.
-  std::uint32_t four(int n, int k) const {
-    std::uint32_t word;
-    std::memcpy(&word, &q[n][k], 4);
-    return word;
-  }
+/// One step of the 16 outputs, their bits already in the panel's order: word w of row n
+/// becomes word n of the panel's vector w.
+template <int words>
+struct Rows {
+  static constexpr int kStride = (words + 3) / 4 * 4;
+  alignas(16) std::uint32_t w[kOutputs][kStride] = {};
 };
+
+typedef std::uint32_t FourWords __attribute__((vector_size(16)));
+
+FourWords load_four(const std::uint32_t* from) {
+  FourWords v;
+  std::memcpy(&v, from, sizeof v);
+  return v;
+}
 
 template <typename T>
 void put(std::byte* to, std::size_t index, T value) {
@@ -37,159 +40,170 @@ const Block& block_at(const PanelSource& source, int n, std::int64_t index) {
                                         static_cast<std::size_t>(n) * source.row_bytes)[index];
 }
 
-// One byte a value.
+// Rows of words. Every panel keeps what it can in one of two ways: bytes that hold a bit field
+// of several values at equal distances, made by joining halves of bytes, or single bits.
 
-void low_and_high_nibbles(const std::uint8_t* qs, int count, std::uint8_t* q, int high_at) {
-  for (int i = 0; i < count; ++i) {
-    q[i] = qs[i] & 15;
-    q[i + high_at] = qs[i] >> 4;
-  }
-}
-
-void add_fifth_bits(const std::uint8_t* qh, std::uint8_t* q) {
-  for (int byte = 0; byte < 4; ++byte) {
-    for (int bit = 0; bit < 8; ++bit) {
-      q[8 * byte + bit] |= static_cast<std::uint8_t>((qh[byte] >> bit & 1) << 4);
-    }
+/// The low halves of `a` below those of `b`, byte by byte.
+void join_low(const std::uint8_t* a, const std::uint8_t* b, std::uint8_t* out, int count) {
+  constexpr std::uint64_t kLow = 0x0f0f0f0f0f0f0f0f;
+  for (int i = 0; i < count; i += 8) {
+    std::uint64_t x, y;
+    std::memcpy(&x, a + i, 8);
+    std::memcpy(&y, b + i, 8);
+    x = (x & kLow) | (y & kLow) << 4;
+    std::memcpy(out + i, &x, 8);
   }
 }
 
-void unpack(const BlockQ4_0& b, std::uint8_t* q) { low_and_high_nibbles(b.qs, 16, q, 16); }
-void unpack(const BlockQ4_1& b, std::uint8_t* q) { low_and_high_nibbles(b.qs, 16, q, 16); }
-void unpack(const BlockIQ4_NL& b, std::uint8_t* q) { low_and_high_nibbles(b.qs, 16, q, 16); }
-void unpack(const BlockQ5_0& b, std::uint8_t* q) {
-  low_and_high_nibbles(b.qs, 16, q, 16);
-  add_fifth_bits(b.qh, q);
+/// The high halves.
+void join_high(const std::uint8_t* a, const std::uint8_t* b, std::uint8_t* out, int count) {
+  constexpr std::uint64_t kLow = 0x0f0f0f0f0f0f0f0f;
+  for (int i = 0; i < count; i += 8) {
+    std::uint64_t x, y;
+    std::memcpy(&x, a + i, 8);
+    std::memcpy(&y, b + i, 8);
+    x = (x >> 4 & kLow) | (y & ~kLow);
+    std::memcpy(out + i, &x, 8);
+  }
 }
-void unpack(const BlockQ5_1& b, std::uint8_t* q) {
-  low_and_high_nibbles(b.qs, 16, q, 16);
-  add_fifth_bits(b.qh, q);
-}
-void unpack(const BlockQ8_0& b, std::uint8_t* q) { std::memcpy(q, b.qs, 32); }
 
-void unpack_two_bits(const std::uint8_t* qs, std::uint8_t* q) {
-  for (int half = 0; half < 2; ++half) {
-    for (int p = 0; p < 4; ++p) {
-      for (int i = 0; i < 32; ++i) q[128 * half + 32 * p + i] = qs[32 * half + i] >> 2 * p & 3;
-    }
-  }
+std::uint8_t* bytes_of(std::uint32_t* words) { return reinterpret_cast<std::uint8_t*>(words); }
+
+/// Nibbles: value i of the first 32 below value i of the second 32, where each 32 values keep
+/// i and i + 16 in a byte.
+void put_nibbles(const std::uint8_t* first, const std::uint8_t* second, std::uint32_t* words) {
+  join_low(first, second, bytes_of(words), 16);
+  join_high(first, second, bytes_of(words) + 16, 16);
 }
-void unpack(const BlockQ2_K& b, std::uint8_t* q) { unpack_two_bits(b.qs, q); }
-void unpack(const BlockQ3_K& b, std::uint8_t* q) {
-  unpack_two_bits(b.qs, q);
-  for (int s = 0; s < 8; ++s) {
-    for (int i = 0; i < 32; ++i) {
-      q[32 * s + i] |= static_cast<std::uint8_t>((b.hmask[i] >> s & 1) << 2);
-    }
-  }
-}
-void unpack(const BlockQ4_K& b, std::uint8_t* q) {
-  for (int c = 0; c < 4; ++c) low_and_high_nibbles(b.qs + 32 * c, 32, q + 64 * c, 32);
-}
-void unpack(const BlockQ5_K& b, std::uint8_t* q) {
-  for (int c = 0; c < 4; ++c) low_and_high_nibbles(b.qs + 32 * c, 32, q + 64 * c, 32);
-  for (int s = 0; s < 8; ++s) {
-    for (int i = 0; i < 32; ++i) {
-      q[32 * s + i] |= static_cast<std::uint8_t>((b.qh[i] >> s & 1) << 4);
-    }
-  }
-}
-void unpack(const BlockQ6_K& b, std::uint8_t* q) {
-  for (int half = 0; half < 2; ++half) {
-    for (int odd = 0; odd < 2; ++odd) {
-      low_and_high_nibbles(b.ql + 64 * half + 32 * odd, 32, q + 128 * half + 32 * odd, 64);
-    }
-    for (int p = 0; p < 4; ++p) {
-      for (int i = 0; i < 32; ++i) {
-        q[128 * half + 32 * p + i] |=
-            static_cast<std::uint8_t>((b.qh[32 * half + i] >> 2 * p & 3) << 4);
+
+/// A bit for each of 32 values, in their order, becomes one for each group of four (bit g of
+/// byte j is value 4g + j).
+std::uint32_t spread_bits(const std::uint8_t* bits) {
+  static constexpr auto kTwoGroups = [] {
+    std::array<std::uint32_t, 256> table{};
+    for (std::uint32_t byte = 0; byte < 256; ++byte) {
+      for (std::uint32_t i = 0; i < 8; ++i) {
+        table[byte] |= (byte >> i & 1) << (8 * (i % 4) + i / 4);
       }
     }
-  }
-}
-void unpack(const BlockIQ4_XS& b, std::uint8_t* q) {
-  for (int s = 0; s < 8; ++s) low_and_high_nibbles(b.qs + 16 * s, 16, q + 32 * s, 16);
+    return table;
+  }();
+  std::uint32_t word = 0;
+  for (int i = 0; i < 4; ++i) word |= kTwoGroups[bits[i]] << 2 * i;
+  return word;
 }
 
-// The panel's order of bits.
-
-template <int step>
-void put_nibbles(const Values<step>& v, std::byte* to) {
-  for (int pair = 0; pair < step / 64; ++pair) {
-    for (int g = 0; g < 8; ++g) {
-      const int k = 64 * pair + 4 * g;
-      std::byte* words = to + panel::kPairNibbles * pair + 64 * g;
-      for (int n = 0; n < kOutputs; ++n) {
-        put<std::uint32_t>(words, n,
-                           (v.four(n, k) & 0x0f0f0f0fu) | (v.four(n, k + 32) & 0x0f0f0f0fu) << 4);
-      }
+/// In each of the four byte columns, bit s of word g becomes bit g of word s.
+void transpose_bits(std::uint32_t* w) {
+  constexpr std::uint32_t kMasks[] = {0x0f0f0f0f, 0x33333333, 0x55555555};
+  for (int stage = 0; stage < 3; ++stage) {
+    const int distance = 4 >> stage;
+    for (int i = 0; i < 8; ++i) {
+      if (i & distance) continue;
+      const std::uint32_t swap = (w[i] >> distance ^ w[i + distance]) & kMasks[stage];
+      w[i + distance] ^= swap;
+      w[i] ^= swap << distance;
     }
   }
 }
 
-void put_bytes(const Values<64>& v, std::byte* to, std::uint32_t flip) {
-  for (int g = 0; g < 16; ++g) {
-    for (int n = 0; n < kOutputs; ++n) {
-      put<std::uint32_t>(to + 64 * g, n, v.four(n, 4 * g) ^ flip);
-    }
-  }
-}
-
-template <int step>
-void put_fifth_bits(const Values<step>& v, std::byte* to) {
-  for (int pair = 0; pair < step / 64; ++pair) {
-    for (int h = 0; h < 2; ++h) {
-      for (int n = 0; n < kOutputs; ++n) {
-        std::uint32_t word = 0;
-        for (int g = 0; g < 8; ++g) {
-          word |= (v.four(n, 64 * pair + 32 * h + 4 * g) >> 4 & 0x01010101u) << g;
-        }
-        put(to + panel::kPairBits * pair + 64 * h, n, word);
-      }
-    }
-  }
-}
-
-void put_sixth_bits(const Values<256>& v, std::byte* to) {
+/// Two bits a value: from 32 values apart in a byte to 16 apart.
+void put_two_bits(const std::uint8_t* qs, std::uint32_t* words) {
+  constexpr std::uint64_t kFirst = 0x0303030303030303, kSecond = kFirst << 2;
+  std::uint8_t* out = bytes_of(words);
   for (int pair = 0; pair < 4; ++pair) {
-    for (int i = 0; i < 4; ++i) {
-      for (int n = 0; n < kOutputs; ++n) {
-        std::uint32_t word = 0;
-        for (int slice = 0; slice < 4; ++slice) {
-          // Slices: groups i, i + 8, i + 4, i + 12.
-          const int group = i + 8 * (slice % 2) + 4 * (slice / 2);
-          word |= (v.four(n, 64 * pair + 4 * group) >> 4 & 0x03030303u) << 2 * slice;
-        }
-        put(to + panel::kPairTwoBits * pair + 64 * i, n, word);
-      }
+    const std::uint8_t* from = qs + 32 * (pair / 2);
+    for (int i = 0; i < 16; i += 8) {
+      std::uint64_t x, y;
+      std::memcpy(&x, from + i, 8);
+      std::memcpy(&y, from + 16 + i, 8);
+      x >>= 4 * (pair % 2);
+      y >>= 4 * (pair % 2);
+      x = (x & kFirst) | (y & kFirst) << 2 | (x & kSecond) << 2 | (y & kSecond) << 4;
+      std::memcpy(out + 16 * pair + i, &x, 8);
     }
   }
 }
 
-void put_two_bits(const Values<256>& v, std::byte* to) {
-  for (int pair = 0; pair < 4; ++pair) {
-    for (int i = 0; i < 4; ++i) {
-      for (int n = 0; n < kOutputs; ++n) {
-        std::uint32_t word = 0;
-        for (int p = 0; p < 4; ++p) {
-          word |= (v.four(n, 64 * pair + 16 * p + 4 * i) & 0x03030303u) << 2 * p;
-        }
-        put(to + panel::kPairTwoBits * pair + 64 * i, n, word);
-      }
-    }
-  }
-}
-
-void put_third_bits(const Values<256>& v, std::byte* to) {
+/// Q3_K's third bits, from bit s of byte i for value 32s + i.
+void put_third_bits(const std::uint8_t* hmask, std::uint32_t* words) {
+  std::uint32_t m[8];
+  std::memcpy(m, hmask, sizeof m);
   for (int pair = 0; pair < 4; ++pair) {
     for (int u = 0; u < 2; ++u) {
-      for (int n = 0; n < kOutputs; ++n) {
-        std::uint32_t word = 0;
-        for (int bit = 0; bit < 8; ++bit) {
-          const int k = 64 * pair + 16 * (bit % 4) + 4 * (2 * u + bit / 4);
-          word |= (v.four(n, k) >> 2 & 0x01010101u) << bit;
-        }
-        put(to + panel::kPairBits * pair + 64 * u, n, word);
+      std::uint32_t word = 0;
+      for (int bit = 0; bit < 8; ++bit) {
+        const int s = 2 * pair + (bit >> 1 & 1);
+        word |= (m[4 * (bit & 1) + 2 * u + (bit >> 2)] >> s & 0x01010101u) << bit;
+      }
+      words[2 * pair + u] = word;
+    }
+  }
+}
+
+// The 32-value formats: a step is two blocks.
+
+template <typename Block>
+void put_row(const Block& a, const Block& b, std::uint32_t* words) {
+  put_nibbles(a.qs, b.qs, words);
+  if constexpr (requires { a.qh; }) {
+    words[8] = spread_bits(a.qh);
+    words[9] = spread_bits(b.qh);
+  }
+}
+void put_row(const BlockQ8_0& a, const BlockQ8_0& b, std::uint32_t* words) {
+  std::memcpy(words, a.qs, 32);
+  std::memcpy(words + 8, b.qs, 32);
+}
+
+// The K formats: a step is one block. Words of the low bits come first.
+
+void put_row(const BlockQ2_K& b, std::uint32_t* words) { put_two_bits(b.qs, words); }
+void put_row(const BlockQ3_K& b, std::uint32_t* words) {
+  put_two_bits(b.qs, words);
+  put_third_bits(b.hmask, words + 16);
+}
+void put_row(const BlockQ4_K& b, std::uint32_t* words) { std::memcpy(words, b.qs, 128); }
+void put_row(const BlockQ5_K& b, std::uint32_t* words) {
+  std::memcpy(words, b.qs, 128);
+  std::memcpy(words + 32, b.qh, 32);
+  transpose_bits(words + 32);
+}
+void put_row(const BlockQ6_K& b, std::uint32_t* words) {
+  std::uint8_t* low = bytes_of(words);
+  std::uint8_t* high = bytes_of(words + 32);
+  for (int half = 0; half < 2; ++half) {
+    const std::uint8_t* ql = b.ql + 64 * half;
+    join_low(ql, ql + 32, low + 64 * half, 32);
+    join_high(ql, ql + 32, low + 64 * half + 32, 32);
+    const std::uint8_t* qh = b.qh + 32 * half;
+    join_low(qh, qh + 16, high + 32 * half, 16);
+    join_high(qh, qh + 16, high + 32 * half + 16, 16);
+  }
+}
+void put_row(const BlockIQ4_XS& b, std::uint32_t* words) {
+  for (int pair = 0; pair < 4; ++pair) {
+    put_nibbles(b.qs + 32 * pair, b.qs + 32 * pair + 16, words + 8 * pair);
+  }
+}
+
+/// (n, words) to (words, n), four by four.
+template <int words>
+void put_rows(const Rows<words>& rows, std::byte* panel) {
+  for (int w = 0; w < words; w += 4) {
+    for (int n = 0; n < kOutputs; n += 4) {
+      const FourWords a = load_four(&rows.w[n][w]), b = load_four(&rows.w[n + 1][w]),
+                      c = load_four(&rows.w[n + 2][w]), d = load_four(&rows.w[n + 3][w]);
+      const FourWords ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5),
+                      ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7),
+                      cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5),
+                      cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+      const FourWords turned[] = {__builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5),
+                                  __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7),
+                                  __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5),
+                                  __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)};
+      for (int i = 0; i < 4 && w + i < words; ++i) {
+        std::memcpy(panel + 64 * (w + i) + 4 * n, &turned[i], sizeof turned[i]);
       }
     }
   }
@@ -197,32 +211,39 @@ void put_third_bits(const Values<256>& v, std::byte* to) {
 
 // Scales.
 
-/// The byte place of sub-block s of output n: sub-blocks lie in pairs.
-constexpr std::size_t scale_place(int s, int n) {
-  return static_cast<std::size_t>(s / 2 * 32 + n * 2 + s % 2);
+/// Bytes of sub-blocks, two and two, to where they lie for output n.
+template <int count, typename Byte>
+void put_pairs(const Byte* values, int n, std::byte* to) {
+  for (int pair = 0; pair < count / 2; ++pair) {
+    std::memcpy(to + 32 * pair + 2 * n, values + 2 * pair, 2);
+  }
 }
 
 template <typename Panel>
 void put_scales(const BlockQ2_K& b, int n, std::byte* step) {
-  for (int s = 0; s < 16; ++s) put(step + Panel::kScales, scale_place(s, n), b.scales[s]);
+  put_pairs<16>(b.scales, n, step + Panel::kScales);
   put(step + Panel::kD, n, b.d);
   put(step + Panel::kDMin, n, b.dmin);
 }
 template <typename Panel>
 void put_scales(const BlockQ3_K& b, int n, std::byte* step) {
+  std::int8_t scales[16];
   for (int s = 0; s < 16; ++s) {
-    put(step + Panel::kScales, scale_place(s, n),
-        static_cast<std::int8_t>(q3_k_scale(b.scales, s) - 32));
+    scales[s] = static_cast<std::int8_t>(q3_k_scale(b.scales, s) - 32);
   }
+  put_pairs<16>(scales, n, step + Panel::kScales);
   put(step + Panel::kD, n, f16_to_f32(b.d));
 }
 template <typename Panel, typename Block>
 void put_scales_and_mins(const Block& b, int n, std::byte* step) {
+  std::uint8_t scales[8], mins[8];
   for (int s = 0; s < 8; ++s) {
     const ScaleMin pair = q4_k_scale(b.scales, s);
-    put(step + Panel::kScales, scale_place(s, n), pair.scale);
-    put(step + Panel::kMins, scale_place(s, n), pair.min);
+    scales[s] = pair.scale;
+    mins[s] = pair.min;
   }
+  put_pairs<8>(scales, n, step + Panel::kScales);
+  put_pairs<8>(mins, n, step + Panel::kMins);
   put(step + Panel::kD, n, b.d);
   put(step + Panel::kDMin, n, b.dmin);
 }
@@ -236,77 +257,67 @@ void put_scales(const BlockQ5_K& b, int n, std::byte* step) {
 }
 template <typename Panel>
 void put_scales(const BlockQ6_K& b, int n, std::byte* step) {
-  for (int s = 0; s < 16; ++s) put(step + Panel::kScales, scale_place(s, n), b.scales[s]);
+  put_pairs<16>(b.scales, n, step + Panel::kScales);
   put(step + Panel::kD, n, f16_to_f32(b.d));
 }
 template <typename Panel>
 void put_scales(const BlockIQ4_XS& b, int n, std::byte* step) {
-  for (int s = 0; s < 8; ++s) {
-    put(step + Panel::kScales, scale_place(s, n),
-        static_cast<std::int8_t>(iq4_xs_scale(b, s) - 32));
-  }
+  std::int8_t scales[8];
+  for (int s = 0; s < 8; ++s) scales[s] = static_cast<std::int8_t>(iq4_xs_scale(b, s) - 32);
+  put_pairs<8>(scales, n, step + Panel::kScales);
   put(step + Panel::kD, n, f16_to_f32(b.d));
 }
 
 // Whole panels.
 
-/// The quantized values of one step in the panel's order.
-template <typename Panel, typename Block>
-void put_values(const Values<Panel::kStep>& v, std::byte* step, bool biased) {
-  if constexpr (std::is_same_v<Block, BlockQ8_0>) {
-    put_bytes(v, step, biased ? 0x80808080u : 0u);
-  } else if constexpr (std::is_same_v<Block, BlockQ2_K>) {
-    put_two_bits(v, step);
-  } else if constexpr (std::is_same_v<Block, BlockQ3_K>) {
-    put_two_bits(v, step);
-    put_third_bits(v, step + Panel::kHigh);
-  } else {
-    put_nibbles(v, step);
-    if constexpr (std::is_same_v<Block, BlockQ6_K>) put_sixth_bits(v, step + Panel::kHigh);
-    if constexpr (std::is_same_v<Block, BlockQ5_0> || std::is_same_v<Block, BlockQ5_1> ||
-                  std::is_same_v<Block, BlockQ5_K>) {
-      put_fifth_bits(v, step + Panel::kHigh);
-    }
+/// Makes signed bytes unsigned ones that are 128 larger.
+void flip_signs(std::byte* bytes, int count) {
+  for (int i = 0; i < count; i += 8) {
+    std::uint64_t x;
+    std::memcpy(&x, bytes + i, 8);
+    x ^= 0x8080808080808080;
+    std::memcpy(bytes + i, &x, 8);
   }
 }
 
 template <typename Panel, typename Block>
 void pack_small(const PanelSource& source, std::byte* panel) {
+  static constexpr Block kNothing{};
   const std::int64_t blocks = source.in / kSmallBlock;
-  Values<64> v;
+  Rows<Panel::kScales / 64> rows;
   for (std::int64_t first = 0; first < blocks; first += 2, panel += Panel::kBytes) {
-    const int present = blocks - first < 2 ? 1 : 2;
-    if (source.outputs < kOutputs || present < 2) {
-      std::memset(v.q, 0, sizeof v.q);
-      std::memset(panel, 0, Panel::kBytes);
-    }
+    const bool both = blocks - first > 1;
+    if (source.outputs < kOutputs || !both) std::memset(panel, 0, Panel::kBytes);
     for (int n = 0; n < source.outputs; ++n) {
-      for (int i = 0; i < present; ++i) {
-        const Block& b = block_at<Block>(source, n, first + i);
-        unpack(b, v.q[n] + 32 * i);
-        put<std::uint16_t>(panel + Panel::kScales, 16 * i + n, b.d);
-        if constexpr (requires { Panel::kMins; }) {
-          put<std::uint16_t>(panel + Panel::kMins, 16 * i + n, b.m);
-        }
+      const Block& a = block_at<Block>(source, n, first);
+      const Block& b = both ? block_at<Block>(source, n, first + 1) : kNothing;
+      put_row(a, b, rows.w[n]);
+      put<std::uint16_t>(panel + Panel::kScales, n, a.d);
+      put<std::uint16_t>(panel + Panel::kScales, 16 + n, b.d);
+      if constexpr (requires { Panel::kMins; }) {
+        put<std::uint16_t>(panel + Panel::kMins, n, a.m);
+        put<std::uint16_t>(panel + Panel::kMins, 16 + n, b.m);
       }
     }
-    put_values<Panel, Block>(v, panel, source.biased);
+    put_rows(rows, panel);
+    if constexpr (std::is_same_v<Block, BlockQ8_0>) {
+      if (source.biased) flip_signs(panel, Panel::kScales);
+    }
   }
 }
 
 template <typename Panel, typename Block>
 void pack_super(const PanelSource& source, std::byte* panel) {
   const std::int64_t blocks = source.in / kSuperBlock;
-  Values<256> v;
-  if (source.outputs < kOutputs) std::memset(v.q, 0, sizeof v.q);
+  Rows<Panel::kScales / 64> rows;
   for (std::int64_t index = 0; index < blocks; ++index, panel += Panel::kBytes) {
     if (source.outputs < kOutputs) std::memset(panel, 0, Panel::kBytes);
     for (int n = 0; n < source.outputs; ++n) {
       const Block& b = block_at<Block>(source, n, index);
-      unpack(b, v.q[n]);
+      put_row(b, rows.w[n]);
       put_scales<Panel>(b, n, panel);
     }
-    put_values<Panel, Block>(v, panel, source.biased);
+    put_rows(rows, panel);
   }
 }
 
