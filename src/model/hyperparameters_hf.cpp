@@ -4,71 +4,13 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "model/config_fields.h"
 #include "model/family.h"
 
 namespace jielong {
 namespace {
 
-/// Typed look-ups in a JSON object that treat null as absent and name the field in errors.
-class Fields {
- public:
-  explicit Fields(const Json& object) : object_(object) {}
-
-  bool has(const char* name) const {
-    const auto it = object_.find(name);
-    return it != object_.end() && !it->is_null();
-  }
-  std::int64_t count(const char* name, std::int64_t fallback) const {
-    if (!has(name)) return fallback;
-    const Json& value = object_.at(name);
-    if (!value.is_number_integer()) fail(name, "must be a whole number");
-    return value.get<std::int64_t>();
-  }
-  /// The first of several spellings that is there.
-  std::int64_t count(std::initializer_list<const char*> names, std::int64_t fallback) const {
-    for (const char* name : names) {
-      if (has(name)) return count(name, fallback);
-    }
-    return fallback;
-  }
-  float number(const char* name, float fallback) const {
-    if (!has(name)) return fallback;
-    const Json& value = object_.at(name);
-    if (!value.is_number()) fail(name, "must be a number");
-    return value.get<float>();
-  }
-  std::string text(const char* name, const std::string& fallback) const {
-    if (!has(name)) return fallback;
-    const Json& value = object_.at(name);
-    if (!value.is_string()) fail(name, "must be a text");
-    return value.get<std::string>();
-  }
-  std::vector<float> numbers(const char* name) const {
-    std::vector<float> result;
-    if (!has(name)) return result;
-    const Json& list = object_.at(name);
-    if (!list.is_array()) fail(name, "must be a list of numbers");
-    for (const Json& value : list) {
-      if (!value.is_number()) fail(name, "must be a list of numbers");
-      result.push_back(value.get<float>());
-    }
-    return result;
-  }
-  /// An object inside, or nothing.
-  const Json* object(const char* name) const {
-    if (!has(name)) return nullptr;
-    if (!object_.at(name).is_object()) fail(name, "must be an object");
-    return &object_.at(name);
-  }
-  const Json& json() const { return object_; }
-
-  [[noreturn]] static void fail(const char* name, const char* what) {
-    throw bad_input(fmt::format("\"{}\" {}", name, what), "config.json", "check the model's files");
-  }
-
- private:
-  const Json& object_;
-};
+using Fields = ConfigFields;
 
 Activation read_activation(const Fields& config) {
   const std::string name = config.text(
@@ -187,11 +129,7 @@ Hyperparameters read_config_hyperparameters(const Json& json, const Family& fami
   hyper.experts = config.count({"num_experts", "num_local_experts"}, 0);
   hyper.experts_used = config.count("num_experts_per_tok", 0);
   hyper.expert_feed_forward = config.count("moe_intermediate_size", hyper.feed_forward);
-  if (config.has("norm_topk_prob")) {
-    const Json& normalize = json.at("norm_topk_prob");
-    if (!normalize.is_boolean()) Fields::fail("norm_topk_prob", "must be true or false");
-    hyper.normalize_expert_weights = normalize.get<bool>();
-  }
+  hyper.normalize_expert_weights = config.flag("norm_topk_prob", hyper.normalize_expert_weights);
 
   if (hyper.layers < 1 || hyper.layers > 4096) {
     Fields::fail("num_hidden_layers", "must lie between 1 and 4096");

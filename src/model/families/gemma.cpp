@@ -1,6 +1,9 @@
-#include <cmath>
-#include <nlohmann/json.hpp>
+#include <fmt/format.h>
 
+#include <cmath>
+
+#include "base/error.h"
+#include "model/config_fields.h"
 #include "model/families/families.h"
 #include "model/families/parts.h"
 
@@ -50,6 +53,10 @@ Stack build(const Hyperparameters& hyper, const WeightSource& source, std::int64
 /// All layers are windowed but every `period`-th.
 void set_window_period(Hyperparameters& hyper, std::int64_t period) {
   if (!hyper.windowed_layer.empty()) return;
+  if (period < 1) {
+    throw bad_input(fmt::format("windowed layers cannot come in a period of {}", period),
+                    "sliding_window_pattern", "the file is damaged");
+  }
   for (std::int64_t i = 0; i < hyper.layers; ++i) {
     hyper.windowed_layer.push_back((i + 1) % period != 0);
   }
@@ -87,8 +94,8 @@ void read_gemma3_gguf(const Metadata& metadata, Hyperparameters& hyper) {
 }
 
 void set_query_scale(const Json& config, Hyperparameters& hyper) {
-  hyper.attention_scale =
-      1 / std::sqrt(config.value("query_pre_attn_scalar", static_cast<float>(hyper.key_dim)));
+  hyper.attention_scale = 1 / std::sqrt(ConfigFields(config).number(
+                                  "query_pre_attn_scalar", static_cast<float>(hyper.key_dim)));
 }
 
 void read_gemma2_config(const Json& config, Hyperparameters& hyper) {
@@ -100,7 +107,7 @@ void read_gemma2_config(const Json& config, Hyperparameters& hyper) {
 void read_gemma3_config(const Json& config, Hyperparameters& hyper) {
   set_common(hyper);
   set_query_scale(config, hyper);
-  set_window_period(hyper, config.value("sliding_window_pattern", kGemma3Period));
+  set_window_period(hyper, ConfigFields(config).count("sliding_window_pattern", kGemma3Period));
   if (hyper.rope_base_local == 0) hyper.rope_base_local = kGemma3LocalBase;
 }
 

@@ -1,5 +1,4 @@
-#include <nlohmann/json.hpp>
-
+#include "model/config_fields.h"
 #include "model/families/families.h"
 #include "model/families/parts.h"
 
@@ -8,9 +7,9 @@ namespace {
 
 void read_config(const Json& config, Hyperparameters& hyper) {
   // The window is off unless asked for, and then spares the first layers.
-  if (!config.value("use_sliding_window", false)) hyper.window = 0;
+  if (!ConfigFields(config).flag("use_sliding_window", false)) hyper.window = 0;
   if (!hyper.windowed_layer.empty() || hyper.window == 0) return;
-  const auto first = config.value("max_window_layers", hyper.layers);
+  const auto first = ConfigFields(config).count("max_window_layers", hyper.layers);
   for (std::int64_t i = 0; i < hyper.layers; ++i) hyper.windowed_layer.push_back(i >= first);
 }
 
