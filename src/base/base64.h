@@ -9,4 +9,7 @@ namespace jielong {
 /// Error(bad_input) that names `where` and the offset of what does not belong there.
 std::string decode_base64(std::string_view text, const std::string& where);
 
+/// Standard base64 with padding.
+std::string encode_base64(std::string_view bytes);
+
 }  // namespace jielong

@@ -4,14 +4,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/quote.h"
 #include "base/thread_pool.h"
 #include "model/convert/plan.h"
+#include "model/convert/split_writer.h"
 #include "model/tensor_file.h"
 #include "model/tensor_writer.h"
 #include "tensor/quant/quantize.h"
@@ -61,7 +64,7 @@ void check_requantize(const RowSource& source, DType target, const ConvertOption
                   "start from an F32, F16 or BF16 model, or allow requantizing");
 }
 
-void write_tensor(RowSource& source, DType target, TensorWriter& writer, ThreadPool& pool) {
+void write_tensor(RowSource& source, DType target, TensorSink& writer, ThreadPool& pool) {
   const std::int64_t rows = source.rows(), columns = source.columns();
   if (source.keeps_bytes() && target == source.dtype()) {
     if (source.change == RowChange::none && source.parts.size() == 1 && source.first_row == 0 &&
@@ -95,7 +98,7 @@ class Converter {
   Converter(const ConvertOptions& options, ConversionPlan& plan)
       : options_(options), plan_(plan), pool_(thread_count(options)) {}
 
-  ConvertReport write(TensorWriter& writer, const std::vector<DType>& types) {
+  ConvertReport write(TensorSink& writer, const std::vector<DType>& types) {
     std::vector<TensorPlan> tensors;
     ConvertProgress progress;
     for (std::size_t i = 0; i < types.size(); ++i) {
@@ -141,6 +144,10 @@ class Converter {
   ThreadPool pool_;
 };
 
+SplitLimits limits_of(const ConvertOptions& options) {
+  return {options.split_bytes, options.split_tensors};
+}
+
 ConvertReport convert_to_gguf(const ConvertOptions& options, const std::optional<Recipe>& recipe,
                               bool from_folder) {
   ConversionPlan plan =
@@ -158,8 +165,18 @@ ConvertReport convert_to_gguf(const ConvertOptions& options, const std::optional
     plan.metadata.set("general.file_type", recipe_by_name(info(*widest).name).file_type);
   }
   if (recipe || from_folder) plan.metadata.set("general.quantization_version", std::uint32_t{2});
+  Converter converter(options, plan);
+  const SplitLimits limits = limits_of(options);
+  if (limits.any()) {
+    SplitGgufWriter writer(options.output, limits, plan.metadata);
+    ConvertReport report = converter.write(writer, types);
+    report.files = writer.files();
+    return report;
+  }
   GgufWriter writer(options.output, plan.metadata);
-  return Converter(options, plan).write(writer, types);
+  ConvertReport report = converter.write(writer, types);
+  report.files = {options.output};
+  return report;
 }
 
 /// A folder that appears under its name at commit(), or not at all.
@@ -194,6 +211,25 @@ class AtomicFolder {
   bool committed_ = false;
 };
 
+std::string shard_name(std::size_t part, std::size_t parts) {
+  return (parts > 1 ? part_name("model", part + 1, parts) : "model") + ".safetensors";
+}
+
+/// Which shard holds which tensor.
+std::string shard_index(const ConversionPlan& plan, const std::vector<std::size_t>& sizes,
+                        const ConvertReport& report) {
+  Json shards = Json::object();
+  std::size_t next = 0;
+  for (std::size_t part = 0; part < sizes.size(); ++part) {
+    for (std::size_t i = 0; i < sizes[part]; ++i) {
+      shards[plan.tensors[next++].name] = shard_name(part, sizes.size());
+    }
+  }
+  const Json index = {{"metadata", {{"total_size", report.bytes_out}}},
+                      {"weight_map", std::move(shards)}};
+  return index.dump(2) + "\n";
+}
+
 ConvertReport convert_to_folder(const ConvertOptions& options, const std::optional<Recipe>& recipe,
                                 bool from_folder) {
   if (recipe && info(recipe->dtype).quantized) {
@@ -208,11 +244,35 @@ ConvertReport convert_to_folder(const ConvertOptions& options, const std::option
   std::vector<DType> types;
   for (const RowSource& source : plan.tensors) types.push_back(folder_type_of(source, recipe));
   AtomicFolder folder(options.output);
-  SafetensorsWriter writer(folder.path() / "model.safetensors");
+  const auto open = [&](std::size_t part, std::size_t parts, std::size_t) {
+    return std::make_unique<SafetensorsWriter>(folder.path() / shard_name(part, parts));
+  };
+  SplitWriter writer(limits_of(options), 0, open);
   ConvertReport report = Converter(options, plan).write(writer, types);
-  for (const auto& [name, text] : plan.files) write_file(folder.path() / name, text);
+  const std::vector<std::size_t>& sizes = writer.sizes();
+  for (std::size_t part = 0; part < sizes.size(); ++part) {
+    report.files.push_back(options.output / shard_name(part, sizes.size()));
+  }
+  if (sizes.size() > 1) {
+    plan.files.emplace_back("model.safetensors.index.json", shard_index(plan, sizes, report));
+  }
+  for (const auto& [name, text] : plan.files) {
+    const fs::path path = folder.path() / name;
+    fs::create_directories(path.parent_path());
+    write_file(path, text);
+  }
   folder.commit();
   return report;
+}
+
+/// Whether the output would take the place of the input, which is being read.
+bool is_same_model(const fs::path& input, const ConvertOptions& options) {
+  std::error_code error;
+  if (fs::equivalent(input, options.output, error)) return true;
+  if (!limits_of(options).any() || options.output.extension() != ".gguf") return false;
+  const fs::path folder = options.output.parent_path();
+  return input.filename().string().starts_with(options.output.stem().string() + "-00001-of-") &&
+         fs::equivalent(input.parent_path() / ".", folder / ".", error);
 }
 
 }  // namespace
@@ -221,8 +281,7 @@ ConvertReport convert(const ConvertOptions& options) {
   std::optional<Recipe> recipe;
   if (!options.type.empty()) recipe = recipe_by_name(options.type);
   const ModelLocation location = locate_model(options.input);
-  std::error_code error;
-  if (fs::equivalent(location.path, options.output, error)) {
+  if (is_same_model(location.path, options)) {
     throw bad_input("is both input and output", options.output.string(),
                     "choose another name for the output");
   }

@@ -28,6 +28,10 @@ struct ConvertOptions {
   bool allow_requantize = false;
   /// The recipe's plain type for every tensor, no mix.
   bool pure = false;
+  /// Writes several files, <name>-00001-of-0000N, of at most so many bytes and tensors; 0:
+  /// no limit. A tensor larger than the limit gets a file to itself.
+  std::uint64_t split_bytes = 0;
+  std::size_t split_tensors = 0;
   int threads = 0;  ///< 0: as many as the machine has
   /// Called before each tensor; throwing from it stops the work and leaves no output.
   std::function<void(const ConvertProgress&)> progress;
@@ -37,6 +41,7 @@ struct ConvertReport {
   std::size_t tensors = 0;
   std::uint64_t bytes_in = 0, bytes_out = 0;  ///< tensor data
   std::map<DType, std::size_t> types;         ///< how many tensors have each type
+  std::vector<std::filesystem::path> files;   ///< that hold the weights, the first part first
   std::vector<std::string> notes;             ///< what was left out or replaced, for people
 };
 

@@ -58,6 +58,10 @@ void MetadataBuilder::set(std::string_view key, bool value) {
   put_scalar(slot(key), MetaType::boolean, static_cast<std::uint8_t>(value));
 }
 
+void MetadataBuilder::set(std::string_view key, std::uint16_t value) {
+  put_scalar(slot(key), MetaType::u16, value);
+}
+
 void MetadataBuilder::set(std::string_view key, std::int32_t value) {
   put_scalar(slot(key), MetaType::i32, value);
 }

@@ -15,6 +15,7 @@ namespace jielong {
 class MetadataBuilder {
  public:
   void set(std::string_view key, bool value);
+  void set(std::string_view key, std::uint16_t value);
   void set(std::string_view key, std::int32_t value);
   void set(std::string_view key, std::uint32_t value);
   void set(std::string_view key, std::int64_t value);

@@ -9,6 +9,7 @@
 #include "model/family.h"
 #include "model/gguf.h"
 #include "model/safetensors.h"
+#include "model/sentence_pooling.h"
 #include "model/tokenizer_source.h"
 
 namespace jielong {
@@ -23,6 +24,11 @@ std::shared_ptr<const TensorFile> tensors_of(const std::shared_ptr<const ModelFo
   return {folder, &folder->tensors()};
 }
 
+std::string text_field(const Json& config, const char* name) {
+  const auto found = config.find(name);
+  return found != config.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 /// The template in tokenizer_config.json: a text, or a list of named ones.
 std::optional<std::string> chat_template_of(const Json& config) {
   const auto found = config.find("chat_template");
@@ -30,18 +36,13 @@ std::optional<std::string> chat_template_of(const Json& config) {
   if (found->is_string()) return found->get<std::string>();
   if (found->is_array()) {
     for (const Json& entry : *found) {
-      if (entry.is_object() && entry.value("name", "") == "default" && entry.contains("template") &&
-          entry["template"].is_string()) {
+      if (entry.is_object() && text_field(entry, "name") == "default" &&
+          entry.contains("template") && entry["template"].is_string()) {
         return entry["template"].get<std::string>();
       }
     }
   }
   return std::nullopt;
-}
-
-std::string text_field(const Json& config, const char* name) {
-  const auto found = config.find(name);
-  return found != config.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 }  // namespace
@@ -76,6 +77,7 @@ void Model::load_folder(const std::filesystem::path& path, const LoadOptions& op
   }
   const Family& family = family_by_model_type(text_field(config, "model_type"));
   hyper_ = read_config_hyperparameters(config, family);
+  read_pooling(*folder, hyper_);
 
   const std::string tokenizer_config = folder->text("tokenizer_config.json").value_or("");
   if (const auto text = folder->text("tokenizer.json")) {

@@ -24,22 +24,31 @@ struct TensorPlan {
   std::uint64_t bytes() const;
 };
 
-/// Writes tensors as a stream: all are announced first, then their bytes follow in that
-/// order, in pieces of any size. The file appears whole under its name at finish(), or not
-/// at all.
-class TensorWriter {
+/// Takes tensors as a stream: all are announced first, then their bytes follow in that
+/// order, in pieces of any size. What is made of them appears whole under its name at
+/// finish(), or not at all.
+class TensorSink {
  public:
-  TensorWriter(const TensorWriter&) = delete;
-  TensorWriter& operator=(const TensorWriter&) = delete;
-  virtual ~TensorWriter() = default;
+  TensorSink() = default;
+  TensorSink(const TensorSink&) = delete;
+  TensorSink& operator=(const TensorSink&) = delete;
+  virtual ~TensorSink() = default;
 
-  /// Writes the header. To be called once. Throws Error(bad_input) for a name or shape that
-  /// the format cannot hold.
-  void begin(std::vector<TensorPlan> tensors);
+  /// To be called once. Throws Error(bad_input) for a name or shape that the format cannot
+  /// hold.
+  virtual void begin(std::vector<TensorPlan> tensors) = 0;
   /// Bytes of the tensor whose turn it is, or of several: borders are found by size.
-  void write(std::span<const std::byte> bytes);
+  virtual void write(std::span<const std::byte> bytes) = 0;
   /// Throws Error(internal) when bytes are missing, Error(io) when the disk is full.
-  void finish();
+  virtual void finish() = 0;
+};
+
+/// Writes one file.
+class TensorWriter : public TensorSink {
+ public:
+  void begin(std::vector<TensorPlan> tensors) override;
+  void write(std::span<const std::byte> bytes) override;
+  void finish() override;
 
   std::uint64_t position() const { return file_.position(); }
 

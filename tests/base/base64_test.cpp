@@ -23,5 +23,15 @@ TEST(Base64, NamesTheByteThatDoesNotBelong) {
   EXPECT_THROW(decode_base64("=Zm9v", "x"), Error);
 }
 
+TEST(Base64, EncodesWhatItDecodes) {
+  EXPECT_EQ(encode_base64(""), "");
+  EXPECT_EQ(encode_base64("f"), "Zg==");
+  EXPECT_EQ(encode_base64("fo"), "Zm8=");
+  EXPECT_EQ(encode_base64("foo"), "Zm9v");
+  std::string bytes;
+  for (int i = 0; i < 1000; ++i) bytes += static_cast<char>(i * 37 % 256);
+  EXPECT_EQ(decode_base64(encode_base64(bytes), "x"), bytes);
+}
+
 }  // namespace
 }  // namespace jielong

@@ -13,7 +13,7 @@
 
 #include "base/file.h"
 #include "model/convert/recipe.h"
-#include "model/file_bytes.h"
+#include "model/convert_support.h"
 #include "model/gguf.h"
 #include "model/safetensors.h"
 #include "model/tensor_writer.h"
@@ -26,36 +26,8 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
 
-fs::path golden(const std::string& family) {
-  return fs::path(JIELONG_TEST_DATA "/model/goldens") / family;
-}
-
-void expect_same_tensors(const TensorFile& actual, const TensorFile& expected) {
-  for (const TensorInfo& tensor : actual.tensors()) {
-    const TensorInfo* twin = expected.find(tensor.name);
-    ASSERT_NE(twin, nullptr) << tensor.name;
-    EXPECT_EQ(tensor.shape, twin->shape) << tensor.name;
-    EXPECT_EQ(tensor.dtype, twin->dtype) << tensor.name;
-    EXPECT_TRUE(
-        std::equal(tensor.data.begin(), tensor.data.end(), twin->data.begin(), twin->data.end()))
-        << tensor.name;
-  }
-}
-
-class Convert : public testing::Test {
+class Convert : public ConvertTest {
  protected:
-  ConvertReport run(const fs::path& input, const std::string& output, const std::string& type = "",
-                    bool requantize = false) {
-    ConvertOptions options;
-    options.input = input;
-    options.output = folder_.path() / output;
-    options.type = type;
-    options.allow_requantize = requantize;
-    options.threads = 2;
-    return convert(options);
-  }
-  fs::path at(const char* name) const { return folder_.path() / name; }
-
   /// A llama of two layers wide enough for K blocks, with F16 matrices.
   fs::path wide_model() {
     MetadataBuilder metadata;
@@ -90,15 +62,13 @@ class Convert : public testing::Test {
     writer.finish();
     return at("wide.gguf");
   }
-
-  TemporaryFolder folder_;
 };
 
 class ConvertFamily : public Convert, public testing::WithParamInterface<const char*> {};
 
 TEST_P(ConvertFamily, ToGgufEqualsTheTwin) {
-  run(golden(GetParam()), "model.gguf");
-  const GgufFile actual(at("model.gguf")), twin(golden(GetParam()) / "model.gguf");
+  run(golden_model(GetParam()), "model.gguf");
+  const GgufFile actual(at("model.gguf")), twin(golden_model(GetParam()) / "model.gguf");
   EXPECT_EQ(actual.tensors().size(), twin.tensors().size());
   expect_same_tensors(actual, twin);
   for (const MetaValue& value : twin.metadata().values()) {
@@ -121,9 +91,9 @@ INSTANTIATE_TEST_SUITE_P(Families, ConvertFamily,
 class RoundTrip : public Convert, public testing::WithParamInterface<const char*> {};
 
 TEST_P(RoundTrip, KeepsEveryBit) {
-  run(golden(GetParam()), "model.gguf");
+  run(golden_model(GetParam()), "model.gguf");
   run(at("model.gguf"), "back");
-  const ModelFolder original(golden(GetParam())), back(at("back"));
+  const ModelFolder original(golden_model(GetParam())), back(at("back"));
   if (std::string(GetParam()).starts_with("gemma")) {
     // 1 + gain − 1 rounds.
     EXPECT_EQ(back.tensors().tensors().size(), original.tensors().tensors().size());
@@ -143,7 +113,8 @@ TEST_P(RoundTrip, KeepsEveryBit) {
 
 INSTANTIATE_TEST_SUITE_P(Families, RoundTrip,
                          testing::Values("llama", "qwen2", "qwen3", "qwen3_moe", "gemma2", "gemma3",
-                                         "llama_rope_linear", "qwen2_yarn"));
+                                         "llama_rope_linear", "llama_rope_llama3", "qwen2_yarn",
+                                         "gpt2", "phi3", "phi3_partial", "phi3_longrope", "bert"));
 
 TEST_F(Convert, MixesTypesAsTheRecipeSays) {
   const ConvertReport report = run(wide_model(), "q.gguf", "q4_k_m");
@@ -164,14 +135,14 @@ TEST_F(Convert, EveryRecipeWorks) {
   for (const Recipe& recipe : recipes()) {
     const std::string name = std::string(recipe.name) + ".gguf";
     run(input, name, std::string(recipe.name));
-    const GgufFile file(at(name.c_str()));
+    const GgufFile file(at(name));
     EXPECT_EQ(file.metadata().require<std::uint32_t>("general.file_type"), recipe.file_type);
     EXPECT_EQ(file.require("blk.0.attn_q.weight").dtype, recipe.dtype);
   }
 }
 
 TEST_F(Convert, ChangesTheTypeOfAFolder) {
-  run(golden("llama"), "half", "bf16");
+  run(golden_model("llama"), "half", "bf16");
   const ModelFolder folder(at("half"));
   EXPECT_THAT(folder.config(), HasSubstr("\"torch_dtype\": \"bfloat16\""));
   for (const TensorInfo& tensor : folder.tensors().tensors()) {
@@ -190,11 +161,13 @@ TEST_F(Convert, RequantizesOnlyWhenTold) {
 TEST_F(Convert, RefusesWhatCannotBe) {
   EXPECT_THAT(error_of([&] { run(wide_model(), "x.gguf", "q9_z"); }), HasSubstr("q4_k_m"));
   EXPECT_THAT(error_of([&] { run(at("wide.gguf"), "wide.gguf", "q8_0"); }), HasSubstr("both"));
-  EXPECT_THAT(error_of([&] { run(golden("llama"), "folder", "q4_0"); }), HasSubstr("safetensors"));
+  EXPECT_THAT(error_of([&] { run(golden_model("llama"), "folder", "q4_0"); }),
+              HasSubstr("safetensors"));
   EXPECT_THAT(error_of([&] { run(at("absent"), "x.gguf"); }), HasSubstr("does not exist"));
   fs::create_directory(at("full"));
   folder_.write("full/file", "x");
-  EXPECT_THAT(error_of([&] { run(golden("llama"), "full", "f16"); }), HasSubstr("there already"));
+  EXPECT_THAT(error_of([&] { run(golden_model("llama"), "full", "f16"); }),
+              HasSubstr("there already"));
 }
 
 TEST_F(Convert, StoppingLeavesNothingBehind) {
@@ -225,7 +198,7 @@ int status_of(const Action& action) {
 TEST_F(Convert, KilledLeavesNoFileThatLooksWhole) {
   const fs::path input = wide_model();
   for (const char* output : {"killed.gguf", "killed_folder"}) {
-    const fs::path source = output == std::string("killed.gguf") ? input : golden("llama");
+    const fs::path source = output == std::string("killed.gguf") ? input : golden_model("llama");
     const int status = status_of([&] {
       ConvertOptions options;
       options.input = source;

@@ -1,4 +1,7 @@
+#include <fmt/format.h>
+
 #include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -22,6 +25,9 @@ constexpr HuggingFaceName kNames[] = {
     {"qwen3moe", "Qwen3MoeForCausalLM", "qwen3_moe", "hidden_act", "silu"},
     {"gemma2", "Gemma2ForCausalLM", "gemma2", "hidden_activation", "gelu_pytorch_tanh"},
     {"gemma3", "Gemma3ForCausalLM", "gemma3_text", "hidden_activation", "gelu_pytorch_tanh"},
+    {"gpt2", "GPT2LMHeadModel", "gpt2", "activation_function", "gelu_new"},
+    {"phi3", "Phi3ForCausalLM", "phi3", "hidden_act", "silu"},
+    {"bert", "BertModel", "bert", "hidden_act", "gelu"},
 };
 
 const HuggingFaceName& name_of(const std::string& family) {
@@ -37,68 +43,164 @@ const HuggingFaceName& name_of(const std::string& family) {
               "it is for " + known);
 }
 
+/// The f32 as people wrote it: 1e-05 and not 9.999999747378752e-06.
+double shortest(float value) { return std::strtod(fmt::format("{}", value).c_str(), nullptr); }
+
+std::vector<double> shortest(const std::vector<float>& values) {
+  std::vector<double> result;
+  for (const float value : values) result.push_back(shortest(value));
+  return result;
+}
+
+/// LongRoPE's magnitude where no file states it: √(1 + ln s / ln L) (Ding et al., 2024).
+float implied_magnitude(const Hyperparameters& hyper) {
+  const float original = hyper.rope_scaling.original_context;
+  const float stretch = static_cast<float>(hyper.context_length) / original;
+  return stretch > 1 ? std::sqrt(1 + std::log(stretch) / std::log(original)) : 1;
+}
+
+float stated_magnitude(const RopeScaling& scaling) {
+  return scaling.attention_factor > 0 ? scaling.attention_factor : 1;
+}
+
 OrderedJson rope_scaling(const Hyperparameters& hyper) {
   const RopeScaling& scaling = hyper.rope_scaling;
+  const auto original = static_cast<std::int64_t>(scaling.original_context);
+  OrderedJson json;
   switch (scaling.kind) {
-    case RopeScaling::Kind::linear: return {{"rope_type", "linear"}, {"factor", scaling.factor}};
+    case RopeScaling::Kind::none: return nullptr;
+    case RopeScaling::Kind::linear:
+      return {{"rope_type", "linear"}, {"factor", shortest(scaling.factor)}};
+    case RopeScaling::Kind::llama3:
+      json = {{"rope_type", "llama3"},
+              {"factor", shortest(scaling.factor)},
+              {"low_freq_factor", shortest(scaling.low_frequency_factor)},
+              {"high_freq_factor", shortest(scaling.high_frequency_factor)},
+              {"original_max_position_embeddings", original}};
+      break;
     case RopeScaling::Kind::yarn:
-      return {{"rope_type", "yarn"},
-              {"factor", scaling.factor},
-              {"original_max_position_embeddings",
-               static_cast<std::int64_t>(scaling.original_context)}};
-    default: return nullptr;
+      json = {{"rope_type", "yarn"},
+              {"factor", shortest(scaling.factor)},
+              {"original_max_position_embeddings", original}};
+      if (scaling.beta_fast != 32) json["beta_fast"] = shortest(scaling.beta_fast);
+      if (scaling.beta_slow != 1) json["beta_slow"] = shortest(scaling.beta_slow);
+      break;
+    case RopeScaling::Kind::factors:
+      // Phi-3's own configuration takes these three entries and no other.
+      json = {{hyper.family == "phi3" ? "type" : "rope_type", "longrope"},
+              {"short_factor", shortest(scaling.factors)},
+              {"long_factor", shortest(scaling.long_factors)}};
+      if (hyper.family != "phi3") json["original_max_position_embeddings"] = original;
+      if (std::fabs(stated_magnitude(scaling) - implied_magnitude(hyper)) > 1e-5f) {
+        json["attention_factor"] = shortest(stated_magnitude(scaling));
+      }
+      return json;
   }
+  if (scaling.attention_factor > 0) json["attention_factor"] = shortest(scaling.attention_factor);
+  return json;
+}
+
+/// The share of a head's channels that are rotated, such that readers who multiply and cut
+/// off come to the same number of channels.
+double rotated_share(const Hyperparameters& hyper) {
+  double share = static_cast<double>(hyper.rope_channels) / static_cast<double>(hyper.key_dim);
+  while (static_cast<std::int64_t>(static_cast<float>(share) * static_cast<float>(hyper.key_dim)) <
+         hyper.rope_channels) {
+    share = static_cast<double>(std::nextafterf(static_cast<float>(share), 2.0f));
+  }
+  return share;
+}
+
+void add_gpt2(const Hyperparameters& hyper, OrderedJson& config) {
+  config["n_embd"] = hyper.channels;
+  config["n_layer"] = hyper.layers;
+  config["n_head"] = hyper.heads;
+  config["n_inner"] = hyper.feed_forward;
+  config["n_positions"] = hyper.context_length;
+  config["layer_norm_epsilon"] = shortest(hyper.norm_eps);
+}
+
+void add_common(const Hyperparameters& hyper, OrderedJson& config) {
+  config["hidden_size"] = hyper.channels;
+  config["intermediate_size"] = hyper.feed_forward;
+  config["num_hidden_layers"] = hyper.layers;
+  config["num_attention_heads"] = hyper.heads;
+  config["max_position_embeddings"] = hyper.context_length;
+}
+
+void add_bert(const Hyperparameters& hyper, OrderedJson& config) {
+  add_common(hyper, config);
+  config["type_vocab_size"] = hyper.segments;
+  config["layer_norm_eps"] = shortest(hyper.norm_eps);
+  config["position_embedding_type"] = "absolute";
+}
+
+void add_experts(const Hyperparameters& hyper, OrderedJson& config) {
+  config["num_experts"] = hyper.experts;
+  config["num_experts_per_tok"] = hyper.experts_used;
+  config["moe_intermediate_size"] = hyper.expert_feed_forward;
+  config["norm_topk_prob"] = hyper.normalize_expert_weights;
+  config["decoder_sparse_step"] = 1;
+}
+
+void add_gemma(const Hyperparameters& hyper, OrderedJson& config) {
+  const auto cap = [](float value) {
+    return value > 0 ? OrderedJson(shortest(value)) : OrderedJson();
+  };
+  const auto scale = static_cast<double>(hyper.attention_scale);
+  config["query_pre_attn_scalar"] =
+      scale > 0 ? static_cast<std::int64_t>(std::lround(1 / (scale * scale))) : hyper.key_dim;
+  config["attn_logit_softcapping"] = cap(hyper.attention_soft_cap);
+  config["final_logit_softcapping"] = cap(hyper.logit_soft_cap);
+  OrderedJson types = OrderedJson::array();
+  for (std::int64_t i = 0; i < hyper.layers; ++i) {
+    types.push_back(hyper.is_windowed(i) ? "sliding_attention" : "full_attention");
+  }
+  config["layer_types"] = types;
+}
+
+void add_decoder(const Hyperparameters& hyper, const ConfigFacts& facts, OrderedJson& config) {
+  add_common(hyper, config);
+  config["num_key_value_heads"] = hyper.kv_heads;
+  config["head_dim"] = hyper.key_dim;
+  config["rms_norm_eps"] = shortest(hyper.norm_eps);
+  config["rope_theta"] = shortest(hyper.rope_base);
+  config["rope_scaling"] = rope_scaling(hyper);
+  config["attention_bias"] = facts.attention_bias;
+  if (hyper.rope_base_local > 0) config["rope_local_base_freq"] = shortest(hyper.rope_base_local);
+  if (hyper.window > 0) config["sliding_window"] = hyper.window;
+  if (hyper.rope_channels > 0 && hyper.rope_channels < hyper.key_dim) {
+    config["partial_rotary_factor"] = rotated_share(hyper);
+  }
+  if (hyper.family == "phi3") {
+    config["original_max_position_embeddings"] =
+        hyper.rope_scaling.original_context > 0
+            ? static_cast<std::int64_t>(hyper.rope_scaling.original_context)
+            : hyper.context_length;
+  }
+  if (hyper.experts > 0) add_experts(hyper, config);
+  if (hyper.family == "gemma2" || hyper.family == "gemma3") add_gemma(hyper, config);
 }
 
 }  // namespace
 
 std::string make_config_json(const Hyperparameters& hyper, const Metadata& metadata,
-                             bool tied_embeddings, bool attention_bias,
-                             std::string_view dtype_name) {
+                             const ConfigFacts& facts) {
   const HuggingFaceName& name = name_of(hyper.family);
   OrderedJson config;
   config["architectures"] = {name.architecture};
   config["model_type"] = name.model_type;
-  config["torch_dtype"] = dtype_name;
+  config["torch_dtype"] = facts.dtype;
   config["vocab_size"] = hyper.vocabulary;
-  config["hidden_size"] = hyper.channels;
-  config["intermediate_size"] = hyper.feed_forward;
-  config["num_hidden_layers"] = hyper.layers;
-  config["num_attention_heads"] = hyper.heads;
-  config["num_key_value_heads"] = hyper.kv_heads;
-  config["head_dim"] = hyper.key_dim;
   config[name.activation_key] = name.activation;
-  config["max_position_embeddings"] = hyper.context_length;
-  config["rms_norm_eps"] = hyper.norm_eps;
-  config["rope_theta"] = hyper.rope_base;
-  config["rope_scaling"] = rope_scaling(hyper);
-  config["attention_bias"] = attention_bias;
-  config["tie_word_embeddings"] = tied_embeddings;
-  if (hyper.rope_base_local > 0) config["rope_local_base_freq"] = hyper.rope_base_local;
-  if (hyper.window > 0) config["sliding_window"] = hyper.window;
-  if (hyper.experts > 0) {
-    config["num_experts"] = hyper.experts;
-    config["num_experts_per_tok"] = hyper.experts_used;
-    config["moe_intermediate_size"] = hyper.expert_feed_forward;
-    config["norm_topk_prob"] = hyper.normalize_expert_weights;
-    config["decoder_sparse_step"] = 1;
+  if (hyper.family == "gpt2") {
+    add_gpt2(hyper, config);
+  } else if (hyper.family == "bert") {
+    add_bert(hyper, config);
+  } else {
+    add_decoder(hyper, facts, config);
   }
-  if (hyper.family == "gemma2" || hyper.family == "gemma3") {
-    config["query_pre_attn_scalar"] = hyper.attention_scale > 0
-                                          ? static_cast<std::int64_t>(std::lround(
-                                                1 / (static_cast<double>(hyper.attention_scale) *
-                                                     static_cast<double>(hyper.attention_scale))))
-                                          : hyper.key_dim;
-    config["attn_logit_softcapping"] =
-        hyper.attention_soft_cap > 0 ? OrderedJson(hyper.attention_soft_cap) : OrderedJson();
-    config["final_logit_softcapping"] =
-        hyper.logit_soft_cap > 0 ? OrderedJson(hyper.logit_soft_cap) : OrderedJson();
-    OrderedJson types = OrderedJson::array();
-    for (std::int64_t i = 0; i < hyper.layers; ++i) {
-      types.push_back(hyper.is_windowed(i) ? "sliding_attention" : "full_attention");
-    }
-    config["layer_types"] = types;
-  }
+  config["tie_word_embeddings"] = facts.tied_embeddings;
   const std::pair<const char*, const char*> specials[] = {
       {"bos_token_id", "tokenizer.ggml.bos_token_id"},
       {"eos_token_id", "tokenizer.ggml.eos_token_id"},

@@ -46,6 +46,8 @@ void put_rope(const Hyperparameters& hyper, const Keys& keys) {
       keys.number("rope.scaling.factor", scaling.factor);
       keys.count("rope.scaling.original_context_length",
                  static_cast<std::int64_t>(scaling.original_context));
+      if (scaling.beta_fast != 32) keys.number("rope.scaling.yarn_beta_fast", scaling.beta_fast);
+      if (scaling.beta_slow != 1) keys.number("rope.scaling.yarn_beta_slow", scaling.beta_slow);
       break;
     case RopeScaling::Kind::factors:
       keys.count("rope.scaling.original_context_length",
@@ -90,12 +92,14 @@ void put_hyperparameters(const Hyperparameters& hyper, MetadataBuilder& metadata
   keys.count("embedding_length", hyper.channels);
   keys.count("feed_forward_length", hyper.feed_forward);
   keys.count("vocab_size", hyper.vocabulary);
+  if (hyper.pooling != Hyperparameters::Pooling::none) {
+    keys.count("pooling_type", static_cast<std::int64_t>(hyper.pooling));
+  }
   if (hyper.family == "gpt2" || hyper.family == "bert") {
     keys.count("attention.head_count", hyper.heads);
     keys.number("attention.layer_norm_epsilon", hyper.norm_eps);
     if (hyper.family == "bert") {
       keys.flag("attention.causal", false);
-      keys.count("pooling_type", static_cast<std::int64_t>(hyper.pooling));
       if (hyper.segments > 0) {
         metadata.set("tokenizer.ggml.token_type_count", static_cast<std::uint32_t>(hyper.segments));
       }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "model/hyperparameters.h"
 #include "model/metadata.h"
@@ -11,11 +12,17 @@ namespace jielong {
 /// Writes hyper-parameters as GGUF metadata ("general.*" and "<family>.*").
 void put_hyperparameters(const Hyperparameters& hyper, MetadataBuilder& metadata);
 
-/// The text of a config.json with the same hyper-parameters, for the families that can go
-/// back to the Hugging Face layout: llama, qwen2, qwen3, qwen3moe, gemma2, gemma3, gpt2.
-/// Throws Error(unsupported) for others.
+/// What a config.json says beside the hyper-parameters.
+struct ConfigFacts {
+  bool tied_embeddings = false;
+  bool attention_bias = false;
+  std::string_view dtype;  ///< "float32", "float16" or "bfloat16"
+};
+
+/// The text of a config.json with the same hyper-parameters, for every family. The rope
+/// scaling must be restored (rope_factors.h). Throws Error(unsupported) for a family that
+/// has no counterpart.
 std::string make_config_json(const Hyperparameters& hyper, const Metadata& metadata,
-                             bool tied_embeddings, bool attention_bias,
-                             std::string_view dtype_name);
+                             const ConfigFacts& facts);
 
 }  // namespace jielong

@@ -7,13 +7,16 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "model/config_fields.h"
 #include "model/convert/hyper_metadata.h"
+#include "model/convert/rope_factors.h"
 #include "model/convert/tensor_plan.h"
 #include "model/convert/tokenizer_files.h"
 #include "model/convert/tokenizer_metadata.h"
 #include "model/family.h"
 #include "model/gguf.h"
 #include "model/safetensors.h"
+#include "model/sentence_pooling.h"
 
 namespace jielong {
 namespace {
@@ -71,11 +74,27 @@ std::string_view torch_name(DType dtype) {
   return dtype == DType::bf16 ? "bfloat16" : "float32";
 }
 
+/// Counts BERT's token types; a file without any gets two that change nothing, since the
+/// Hugging Face layout has no model without.
+void add_segments(const GgufFile& file, Hyperparameters& hyper, std::vector<RowSource>& tensors) {
+  if (const TensorInfo* types = file.find("token_types.weight")) {
+    hyper.segments = types->rows();
+    return;
+  }
+  hyper.segments = 2;
+  RowSource source;
+  source.name = "embeddings.token_type_embeddings.weight";
+  source.shape = {hyper.segments, hyper.channels};
+  source.values.resize(static_cast<std::size_t>(hyper.segments * hyper.channels));
+  tensors.push_back(std::move(source));
+}
+
 /// Copies the folder's own tokenizer and settings.
 void copy_files(const ModelFolder& folder, ConversionPlan& plan) {
   for (const char* name :
        {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-        "generation_config.json", "chat_template.jinja", "vocab.txt", "vocab.json", "merges.txt"}) {
+        "generation_config.json", "chat_template.jinja", "vocab.txt", "vocab.json", "merges.txt",
+        "modules.json", "sentence_bert_config.json", "1_Pooling/config.json"}) {
     if (auto text = folder.text(name)) plan.files.emplace_back(name, std::move(*text));
   }
 }
@@ -97,7 +116,10 @@ ConversionPlan plan_gguf_to_gguf(const std::filesystem::path& path) {
 ConversionPlan plan_folder_to_gguf(const std::filesystem::path& path) {
   auto folder = std::make_shared<ModelFolder>(path);
   const Json config = parse_json(folder->config(), (path / "config.json").string());
-  const Family& family = family_by_model_type(config.value("model_type", ""));
+  if (!config.is_object()) {
+    throw bad_input("must be a JSON object", (path / "config.json").string());
+  }
+  const Family& family = family_by_model_type(ConfigFields(config).text("model_type", ""));
   Hyperparameters hyper = read_config_hyperparameters(config, family);
   check_hyperparameters(hyper, (path / "config.json").string());
   check_expressible(hyper);
@@ -106,7 +128,7 @@ ConversionPlan plan_folder_to_gguf(const std::filesystem::path& path) {
   // Gemma and GPT-2 are tied unless they say otherwise; the others the other way round.
   const bool tied_by_default =
       family.name == "gpt2" || family.name == "gemma2" || family.name == "gemma3";
-  const bool tied = config.value("tie_word_embeddings", tied_by_default);
+  const bool tied = ConfigFields(config).flag("tie_word_embeddings", tied_by_default);
   plan.tensors = plan_gguf_tensors(folder->tensors(), family, hyper, tied, plan.notes);
   plan.traits = traits_of(
       hyper, std::none_of(plan.tensors.begin(), plan.tensors.end(),
@@ -119,6 +141,7 @@ ConversionPlan plan_folder_to_gguf(const std::filesystem::path& path) {
           (path / "config.json").string() + ", \"vocab_size\"");
     }
   }
+  read_pooling(*folder, hyper);
   put_hyperparameters(hyper, plan.metadata);
   put_tokenizer(*folder, hyper, plan.metadata, plan.notes);
   plan.source = std::move(folder);
@@ -134,17 +157,13 @@ ConversionPlan plan_gguf_to_folder(const std::filesystem::path& path, DType dtyp
   check_hyperparameters(hyper, path.string());
   ConversionPlan plan;
   plan.traits = traits_of(hyper, !file->contains("output.weight"));
+  restore_rope_scaling(*file, hyper);
   plan.tensors = plan_hugging_face_tensors(*file, family, hyper);
-  for (const char* name : {"rope_freqs.weight", "rope_factors_short.weight"}) {
-    if (file->contains(name)) {
-      throw Error(ErrorKind::unsupported,
-                  fmt::format("the way back from tensor \"{}\" to config.json is not known", name),
-                  path.string(), "convert from the original Hugging Face folder instead");
-    }
-  }
-  plan.files.emplace_back("config.json",
-                          make_config_json(hyper, metadata, plan.traits.tied_embeddings,
-                                           file->contains("blk.0.attn_q.bias"), torch_name(dtype)));
+  if (family.name == "bert") add_segments(*file, hyper, plan.tensors);
+  const ConfigFacts facts{plan.traits.tied_embeddings, file->contains("blk.0.attn_q.bias"),
+                          torch_name(dtype)};
+  plan.files.emplace_back("config.json", make_config_json(hyper, metadata, facts));
+  add_pooling_files(hyper, plan.files);
   add_tokenizer_files(metadata, plan.files, plan.notes);
   plan.source = std::move(file);
   return plan;

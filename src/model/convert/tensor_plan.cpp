@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <set>
 
 #include "base/error.h"
 #include "base/quote.h"
+#include "model/convert/rope_factors.h"
 
 namespace jielong {
 namespace {
@@ -94,36 +94,11 @@ RowSource computed(std::string name, std::vector<float> values) {
   return source;
 }
 
-/// Llama 3's divisors of the rotary frequencies, one for each pair of channels: long waves
-/// are stretched by the factor, short ones kept, those between blended.
-std::vector<float> llama3_divisors(const Hyperparameters& hyper) {
-  const RopeScaling& scaling = hyper.rope_scaling;
-  const std::int64_t channels = hyper.rope_channels > 0 ? hyper.rope_channels : hyper.key_dim;
-  std::vector<float> result;
-  for (std::int64_t i = 0; i < channels; i += 2) {
-    const double wave = 2 * M_PI *
-                        std::pow(static_cast<double>(hyper.rope_base),
-                                 static_cast<double>(i) / static_cast<double>(channels));
-    const double low = scaling.low_frequency_factor, high = scaling.high_frequency_factor;
-    const double share =
-        std::min(1.0, std::max(0.0, (scaling.original_context / wave - low) / (high - low)));
-    result.push_back(static_cast<float>(1 / ((1 - share) / scaling.factor + share)));
-  }
-  return result;
-}
-
-void add_rope_factors(const Hyperparameters& hyper, std::vector<RowSource>& plan) {
-  const RopeScaling& scaling = hyper.rope_scaling;
-  if (scaling.kind == RopeScaling::Kind::llama3) {
-    plan.push_back(computed("rope_freqs.weight", llama3_divisors(hyper)));
-  } else if (scaling.kind == RopeScaling::Kind::factors) {
-    if (!scaling.factors.empty()) {
-      plan.push_back(computed("rope_factors_short.weight", scaling.factors));
-    }
-    if (!scaling.long_factors.empty()) {
-      plan.push_back(computed("rope_factors_long.weight", scaling.long_factors));
-    }
-  }
+/// A Hugging Face name as the family's checkpoints write it: a bare encoder is not wrapped.
+std::string published_name(const Family& family, std::string name) {
+  constexpr std::string_view kWrapper = "bert.";
+  if (name.starts_with(kWrapper) && family.name == "bert") name.erase(0, kWrapper.size());
+  return name;
 }
 
 }  // namespace
@@ -174,7 +149,9 @@ std::vector<RowSource> plan_gguf_tensors(const TensorFile& file, const Family& f
     }
     notes.push_back(fmt::format("left out {}: not needed to run the model", tensor.name));
   }
-  add_rope_factors(hyper, plan);
+  for (RopeTensor& tensor : rope_tensors(hyper)) {
+    plan.push_back(computed(std::move(tensor.name), std::move(tensor.divisors)));
+  }
   return plan;
 }
 
@@ -196,7 +173,8 @@ std::vector<RowSource> plan_hugging_face_tensors(const TensorFile& file, const F
         source.change = reversed(change_to_gguf(family, stem, suffix, tensor->shape.size()));
         set_shape(source, hyper, stem);
         if (!per_expert) {
-          source.name = filled(entry.hugging_face, layer, 0) + std::string(suffix);
+          source.name =
+              published_name(family, filled(entry.hugging_face, layer, 0) + std::string(suffix));
           plan.push_back(std::move(source));
           continue;
         }

@@ -7,15 +7,18 @@
 #include <optional>
 #include <unordered_map>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "model/convert/token_kind.h"
+#include "model/convert/tokenizer_patterns.h"
 #include "token/pre_patterns.h"
 
 namespace jielong {
 namespace {
 
 constexpr std::string_view kSpaceMark = "\u2581";
+constexpr std::string_view kContinued = "##";
 
 /// tokenizer.json from GGUF's arrays.
 class TokenizerWriter {
@@ -92,6 +95,82 @@ class TokenizerWriter {
     return json;
   }
 
+  /// Readers of GGUF write all texts in lower case for these, so the file says so too.
+  Json word_piece() const {
+    Json json = frame();
+    json["normalizer"] = {{"type", "BertNormalizer"},
+                          {"clean_text", true},
+                          {"handle_chinese_chars", true},
+                          {"strip_accents", nullptr},
+                          {"lowercase", true}};
+    json["pre_tokenizer"] = {{"type", "BertPreTokenizer"}};
+    json["post_processor"] = surround(
+        role_or("cls", "bos"), metadata_.get_or("tokenizer.ggml.add_bos_token", true),
+        role_or("seperator", "eos"), metadata_.get_or("tokenizer.ggml.add_sep_token", true));
+    json["decoder"] = {{"type", "WordPiece"}, {"prefix", kContinued}, {"cleanup", true}};
+    Json vocabulary = Json::object();
+    for (std::size_t id = 0; id < tokens_.size(); ++id) {
+      if (kinds_[id] == kUnused) continue;
+      const std::string_view token = tokens_[id];
+      if (token.starts_with(kSpaceMark)) {
+        vocabulary.emplace(token.substr(kSpaceMark.size()), id);
+      } else {
+        const bool whole = is_added(id) || (token.starts_with('[') && token.ends_with(']'));
+        vocabulary.emplace((whole ? "" : std::string(kContinued)) + std::string(token), id);
+      }
+    }
+    const Json unknown = token_with("tokenizer.ggml.unknown_token_id");
+    json["model"] = {{"type", "WordPiece"},
+                     {"unk_token", unknown.is_null() ? Json("[UNK]") : unknown},
+                     {"continuing_subword_prefix", kContinued},
+                     {"max_input_chars_per_word", 100},
+                     {"vocab", std::move(vocabulary)}};
+    return json;
+  }
+
+  Json unigram() const {
+    const bool prepend = metadata_.get_or("tokenizer.ggml.add_space_prefix", true);
+    const auto scores = token_scores();
+    Json json = frame();
+    Json normal = Json::array();
+    const auto charsmap = metadata_.get_or<std::vector<std::uint8_t>>(
+        "tokenizer.ggml.precompiled_charsmap", std::vector<std::uint8_t>());
+    if (!charsmap.empty()) {
+      const std::string_view bytes(reinterpret_cast<const char*>(charsmap.data()), charsmap.size());
+      normal.push_back({{"type", "Precompiled"}, {"precompiled_charsmap", encode_base64(bytes)}});
+    }
+    if (metadata_.get_or("tokenizer.ggml.remove_extra_whitespaces", false)) {
+      normal.push_back(
+          {{"type", "Replace"}, {"pattern", {{"Regex", kOuterSpaces}}}, {"content", ""}});
+      normal.push_back(
+          {{"type", "Replace"}, {"pattern", {{"Regex", kInnerSpaces}}}, {"content", " "}});
+    }
+    if (!normal.empty()) {
+      json["normalizer"] = {{"type", "Sequence"}, {"normalizers", std::move(normal)}};
+    }
+    const Json spaces = {{"type", "Metaspace"},
+                         {"replacement", kSpaceMark},
+                         {"prepend_scheme", prepend ? "always" : "never"},
+                         {"split", !spans_words()}};
+    json["pre_tokenizer"] = spaces;
+    json["post_processor"] = template_processing(false, true);
+    Json pieces = Json::array();
+    for (std::size_t id = 0; id < last_used(); ++id) {
+      pieces.push_back({tokens_[id], scores[id]});
+    }
+    const bool bytes = std::find(kinds_.begin(), kinds_.end(), kByte) != kinds_.end();
+    json["decoder"] = spaces;
+    if (bytes) {
+      json["decoder"] = {{"type", "Sequence"}, {"decoders", {{{"type", "ByteFallback"}}, spaces}}};
+    }
+    const auto unknown = metadata_.get<std::uint32_t>("tokenizer.ggml.unknown_token_id");
+    json["model"] = {{"type", "Unigram"},
+                     {"unk_id", unknown && *unknown < pieces.size() ? Json(*unknown) : Json()},
+                     {"vocab", std::move(pieces)},
+                     {"byte_fallback", bytes}};
+    return json;
+  }
+
   Json config() const {
     Json json = {{"tokenizer_class", "PreTrainedTokenizerFast"},
                  {"clean_up_tokenization_spaces", false}};
@@ -99,7 +178,10 @@ class TokenizerWriter {
         {"bos_token", "tokenizer.ggml.bos_token_id"},
         {"eos_token", "tokenizer.ggml.eos_token_id"},
         {"unk_token", "tokenizer.ggml.unknown_token_id"},
-        {"pad_token", "tokenizer.ggml.padding_token_id"}};
+        {"pad_token", "tokenizer.ggml.padding_token_id"},
+        {"sep_token", "tokenizer.ggml.seperator_token_id"},  // spelt so in the format
+        {"cls_token", "tokenizer.ggml.cls_token_id"},
+        {"mask_token", "tokenizer.ggml.mask_token_id"}};
     for (const auto& [name, key] : roles) {
       const Json token = token_with(key);
       if (!token.is_null()) json[name] = token;
@@ -162,18 +244,33 @@ class TokenizerWriter {
             {"merges", std::move(merges)}};
   }
 
+  std::optional<std::uint32_t> role_or(const char* role, const char* other) const {
+    const auto id_of = [&](const char* name) {
+      return metadata_.get<std::uint32_t>(fmt::format("tokenizer.ggml.{}_token_id", name));
+    };
+    const auto id = id_of(role);
+    return id ? id : id_of(other);
+  }
+
   Json template_processing(bool bos_by_default, bool eos_by_default) const {
+    return surround(
+        role_or("bos", "bos"), metadata_.get_or("tokenizer.ggml.add_bos_token", bos_by_default),
+        role_or("eos", "eos"), metadata_.get_or("tokenizer.ggml.add_eos_token", eos_by_default));
+  }
+
+  /// What stands before and behind a text when special tokens are wanted.
+  Json surround(std::optional<std::uint32_t> before, bool add_before,
+                std::optional<std::uint32_t> behind, bool add_behind) const {
     Json single = Json::array(), specials = Json::object();
-    const auto add = [&](const char* flag, const char* key, bool by_default) {
-      const auto id = metadata_.get<std::uint32_t>(key);
-      if (!id || *id >= tokens_.size() || !metadata_.get_or(flag, by_default)) return;
+    const auto add = [&](std::optional<std::uint32_t> id, bool wanted) {
+      if (!wanted || !id || *id >= tokens_.size()) return;
       const std::string token(tokens_[*id]);
       single.push_back({{"SpecialToken", {{"id", token}, {"type_id", 0}}}});
       specials[token] = {{"id", token}, {"ids", {*id}}, {"tokens", {token}}};
     };
-    add("tokenizer.ggml.add_bos_token", "tokenizer.ggml.bos_token_id", bos_by_default);
+    add(before, add_before);
     single.push_back({{"Sequence", {{"id", "A"}, {"type_id", 0}}}});
-    add("tokenizer.ggml.add_eos_token", "tokenizer.ggml.eos_token_id", eos_by_default);
+    add(behind, add_behind);
     if (specials.empty()) return nullptr;
     Json pair = single;
     Json second = single;
@@ -188,14 +285,36 @@ class TokenizerWriter {
             {"special_tokens", specials}};
   }
 
-  /// Every way to make a piece of two others, better pieces first: what joining by score
-  /// amounts to when joining by merges.
-  Json merges_by_score() const {
-    const auto scores = metadata_.require<std::vector<float>>("tokenizer.ggml.scores");
+  std::vector<float> token_scores() const {
+    auto scores = metadata_.require<std::vector<float>>("tokenizer.ggml.scores");
     if (scores.size() != tokens_.size()) {
       throw bad_input(fmt::format("has {} scores for {} tokens", scores.size(), tokens_.size()),
                       "metadata key \"tokenizer.ggml.scores\"");
     }
+    return scores;
+  }
+
+  /// Whether a piece goes on behind a space.
+  bool spans_words() const {
+    for (std::size_t id = 0; id < tokens_.size(); ++id) {
+      if (kinds_[id] == kNormal && tokens_[id].find(kSpaceMark, 1) != std::string_view::npos) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /// One behind the last token that is not there only to fill the embedding.
+  std::size_t last_used() const {
+    std::size_t count = tokens_.size();
+    while (count > 0 && kinds_[count - 1] == kUnused) --count;
+    return count;
+  }
+
+  /// Every way to make a piece of two others, better pieces first: what joining by score
+  /// amounts to when joining by merges.
+  Json merges_by_score() const {
+    const auto scores = token_scores();
     std::unordered_map<std::string_view, std::size_t> ids;
     std::vector<std::size_t> order;
     for (std::size_t id = 0; id < tokens_.size(); ++id) {
@@ -234,13 +353,17 @@ void add_tokenizer_files(const Metadata& metadata,
                          std::vector<std::pair<std::string, std::string>>& files,
                          std::vector<std::string>& notes) {
   const auto model = metadata.get_or<std::string>("tokenizer.ggml.model", "none");
-  if (model != "gpt2" && model != "llama") {
+  const bool known = model == "gpt2" || model == "llama" || model == "t5" || model == "bert";
+  if (!known) {
     notes.push_back(fmt::format("the tokenizer of kind \"{}\" was left out", model));
     return;
   }
   try {
     const TokenizerWriter writer(metadata);
-    const Json tokenizer = model == "gpt2" ? writer.byte_level() : writer.sentence_piece();
+    const Json tokenizer = model == "gpt2"    ? writer.byte_level()
+                           : model == "llama" ? writer.sentence_piece()
+                           : model == "t5"    ? writer.unigram()
+                                              : writer.word_piece();
     files.emplace_back("tokenizer.json", tokenizer.dump(1) + "\n");
     files.emplace_back("tokenizer_config.json", writer.config().dump(2) + "\n");
     if (const auto ends = metadata.get<std::vector<std::int32_t>>("tokenizer.ggml.eos_token_ids")) {

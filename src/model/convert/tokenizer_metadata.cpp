@@ -7,10 +7,12 @@
 #include <optional>
 #include <unordered_map>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/quote.h"
 #include "model/convert/token_kind.h"
+#include "model/convert/tokenizer_patterns.h"
 #include "token/pre_patterns.h"
 #include "token/scanners.h"
 
@@ -18,6 +20,7 @@ namespace jielong {
 namespace {
 
 const Json kNull;
+constexpr std::string_view kSpaceMark = "\u2581";
 
 /// The member `key`, or null.
 const Json& member(const Json& object, const char* key) {
@@ -63,10 +66,14 @@ class TokenizerReader {
     read_vocabulary(vocabulary);
   }
 
+  bool is_word_piece() const { return text_of(model_, "type") == "WordPiece"; }
+
   void put(MetadataBuilder& metadata) {
     const std::string type = text_of(model_, "type");
-    if (type == "WordPiece") {
+    if (is_word_piece()) {
       put_word_piece(metadata);
+    } else if (type == "Unigram") {
+      put_unigram(metadata);
     } else if (type == "BPE" || (type.empty() && model_.contains("merges"))) {
       read_merges();
       if (uses_byte_letters()) {
@@ -85,10 +92,16 @@ class TokenizerReader {
     if (!merges_.empty() && scores_.empty()) {
       metadata.set("tokenizer.ggml.merges", std::span<const std::string>(merges_));
     }
+    if (habits_lost_ > 0) {
+      notes_.push_back(
+          fmt::format("GGUF cannot say of {} added tokens that they take in the spaces "
+                      "beside them or match whole words only",
+                      habits_lost_));
+    }
   }
 
-  /// Added tokens that swallow spaces or stand as whole words only, which GGUF cannot say.
-  std::size_t habits_lost() const { return habits_lost_; }
+  /// What GGUF cannot say of this tokenizer, for people.
+  const std::vector<std::string>& notes() const { return notes_; }
 
   std::optional<std::uint32_t> find(const std::string& token) const {
     const auto it = ids_.find(token);
@@ -99,6 +112,9 @@ class TokenizerReader {
   /// Whether encoding puts `token` at the front (or back) of a text.
   bool adds(const std::string& token, bool front) const {
     for (const Json* step : steps(member(json_, "post_processor"), "processors")) {
+      // BertProcessing and RobertaProcessing: [text, id]
+      const Json& named = member(*step, front ? "cls" : "sep");
+      if (named.is_array() && !named.empty() && named.front() == token) return !token.empty();
       const Json& single = member(*step, "single");
       if (!single.is_array() || single.empty()) continue;
       const Json& edge = member(front ? single.front() : single.back(), "SpecialToken");
@@ -128,6 +144,7 @@ class TokenizerReader {
     if (vocab.is_object()) {
       for (const auto& [token, id] : vocab.items()) set_token(token, id, kNormal);
     }
+    if (vocab.is_array()) read_scored_pieces(vocab);
     for (const Json& added : member(json_, "added_tokens")) {
       const bool special = member(added, "special") == true;
       set_token(text_of(added, "content"), member(added, "id"), special ? kControl : kUserDefined);
@@ -143,6 +160,20 @@ class TokenizerReader {
     kinds_.resize(rows, kUnused);
     for (std::size_t i = 0; i < rows; ++i) {
       if (kinds_[i] == kUnused) tokens_[i] = fmt::format("[PAD{}]", i);
+    }
+  }
+
+  /// Unigram's vocabulary: pairs of piece and log-probability, the id being the place.
+  void read_scored_pieces(const Json& vocab) {
+    for (std::size_t id = 0; id < vocab.size(); ++id) {
+      const Json& entry = vocab[id];
+      if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() ||
+          !entry[1].is_number()) {
+        throw bad_input(fmt::format("entry {} of the vocabulary is no pair of piece and score", id),
+                        "tokenizer.json");
+      }
+      set_token(entry[0].get<std::string>(), Json(id), kNormal);
+      scores_.push_back(entry[1].get<float>());
     }
   }
 
@@ -240,24 +271,99 @@ class TokenizerReader {
       joined.erase(joined.find(' '), 1);
       if (const auto id = find(joined)) scores_[*id] = -static_cast<float>(rank);
     }
-    const std::string unknown = text_of(model_, "unk_token");
+    if (const auto unknown = find(text_of(model_, "unk_token"))) kinds_[*unknown] = kUnknown;
+    mark_bytes();
     for (std::size_t i = 0; i < tokens_.size(); ++i) {
-      const std::string& token = tokens_[i];
-      const bool is_byte = token.size() == 6 && token.starts_with("<0x") && token.back() == '>';
-      if (!unknown.empty() && token == unknown) kinds_[i] = kUnknown;
-      if (is_byte) kinds_[i] = kByte;
       if (kinds_[i] != kNormal) scores_[i] = 0;
     }
+  }
+
+  void mark_bytes() {
+    for (std::size_t i = 0; i < tokens_.size(); ++i) {
+      const std::string& token = tokens_[i];
+      if (token.size() == 6 && token.starts_with("<0x") && token.back() == '>') kinds_[i] = kByte;
+    }
+  }
+
+  /// What a Unigram tokenizer does to a text before it is cut, as far as GGUF can say it.
+  struct UnigramNormalizer {
+    std::string charsmap;
+    bool joins_spaces = false;  ///< runs of spaces become one
+    bool trims = false;         ///< no spaces at the end
+  };
+
+  UnigramNormalizer unigram_normalizer() const {
+    UnigramNormalizer result;
+    for (const Json* step : steps(member(json_, "normalizer"), "normalizers")) {
+      const std::string type = text_of(*step, "type");
+      const Json& pattern = member(*step, "pattern");
+      if (type == "Precompiled") {
+        result.charsmap = decode_base64(text_of(*step, "precompiled_charsmap"), "tokenizer.json");
+      } else if (type == "Strip") {
+        result.trims = result.trims || member(*step, "strip_right") != false;
+      } else if (type == "Replace" && text_of(pattern, "Regex") == kInnerSpaces) {
+        result.joins_spaces = true;
+      } else if (type == "Replace" && text_of(pattern, "Regex") == kOuterSpaces) {
+        result.trims = true;
+      } else if (type == "Replace" && text_of(pattern, "String") == " " &&
+                 text_of(*step, "content") == kSpaceMark) {
+        // GGUF's readers write the mark themselves.
+      } else if (type != "Prepend") {  // see prepends_space()
+        refuse(fmt::format("GGUF has no word for the normalizer {} of a Unigram tokenizer",
+                           in_quotes(type)));
+      }
+    }
+    return result;
+  }
+
+  /// Unigram is called "t5" in GGUF, after the first model that brought it there.
+  void put_unigram(MetadataBuilder& metadata) {
+    UnigramNormalizer normal = unigram_normalizer();
+    for (const Json* step : steps(member(json_, "pre_tokenizer"), "pretokenizers")) {
+      const std::string type = text_of(*step, "type");
+      // Cutting at white space amounts to trimming only where the map makes all of it spaces.
+      const bool cuts = type == "WhitespaceSplit" && !normal.charsmap.empty();
+      if (cuts) normal.joins_spaces = normal.trims = true;
+      if (!cuts && type != "Metaspace") {
+        refuse(fmt::format("GGUF has no name for the pre-tokenizer {}", in_quotes(type)));
+      }
+    }
+    metadata.set("tokenizer.ggml.model", "t5");
+    metadata.set("tokenizer.ggml.pre", "default");
+    metadata.set("tokenizer.ggml.add_space_prefix", prepends_space());
+    metadata.set("tokenizer.ggml.remove_extra_whitespaces", normal.joins_spaces);
+    if (normal.joins_spaces && !normal.trims) {
+      notes_.emplace_back(
+          "GGUF removes spaces at the end of a text where it joins runs of them; tokenizer.json "
+          "kept one");
+    }
+    if (!normal.charsmap.empty()) {
+      metadata.set("tokenizer.ggml.precompiled_charsmap",
+                   std::span(reinterpret_cast<const std::uint8_t*>(normal.charsmap.data()),
+                             normal.charsmap.size()));
+    }
+    if (member(model_, "byte_fallback") == true) mark_bytes();
+    const Json& unknown = member(model_, "unk_id");
+    if (unknown.is_number_unsigned() && unknown.get<std::uint64_t>() < tokens_.size()) {
+      kinds_[unknown.get<std::size_t>()] = kUnknown;
+      metadata.set("tokenizer.ggml.unknown_token_id", unknown.get<std::uint32_t>());
+    }
+    scores_.resize(tokens_.size(), 0.0f);
   }
 
   /// GGUF marks the pieces that begin a word instead of those that continue one.
   void put_word_piece(MetadataBuilder& metadata) {
     metadata.set("tokenizer.ggml.model", "bert");
     metadata.set("tokenizer.ggml.pre", "default");
+    if (member(member(json_, "normalizer"), "lowercase") == false) {
+      notes_.emplace_back(
+          "readers of GGUF write texts in lower case, which this tokenizer does "
+          "not: its capital letters are lost");
+    }
     for (std::size_t i = 0; i < tokens_.size(); ++i) {
       std::string& token = tokens_[i];
       if (kinds_[i] != kNormal || (token.starts_with('[') && token.ends_with(']'))) continue;
-      token = token.starts_with("##") ? token.substr(2) : "\u2581" + token;
+      token = token.starts_with("##") ? token.substr(2) : std::string(kSpaceMark) + token;
     }
   }
 
@@ -268,6 +374,7 @@ class TokenizerReader {
   std::vector<float> scores_;
   std::unordered_map<std::string, std::uint32_t> ids_;
   std::size_t habits_lost_ = 0;
+  std::vector<std::string> notes_;
 };
 
 /// A special token's text in tokenizer_config.json, plain or as an object.
@@ -345,15 +452,10 @@ void put_tokenizer(const ModelFolder& folder, const Hyperparameters& hyper,
   const Json tokenizer_config = read_json(folder, "tokenizer_config.json");
   TokenizerReader reader(json, hyper.vocabulary);
   reader.put(metadata);
-  if (reader.habits_lost() > 0) {
-    notes.push_back(
-        fmt::format("GGUF cannot say of {} added tokens that they take in the spaces "
-                    "beside them or match whole words only",
-                    reader.habits_lost()));
-  }
+  notes.insert(notes.end(), reader.notes().begin(), reader.notes().end());
   put_special_tokens(reader, tokenizer_config, read_json(folder, "config.json"),
                      read_json(folder, "generation_config.json"), metadata);
-  if (hyper.family != "bert") {
+  if (!reader.is_word_piece()) {
     const auto flag = [&](const char* name, const char* role, bool front) {
       const Json& stated = member(tokenizer_config, name);
       metadata.set(fmt::format("tokenizer.ggml.{}", name),
