@@ -1,8 +1,6 @@
 #include "generate/generator.h"
 
-#include <algorithm>
-
-#include "base/error.h"
+#include <utility>
 
 namespace jielong {
 namespace {
@@ -15,68 +13,51 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 std::size_t Generator::add(std::span<const Token> prompt, const GenerateOptions& options,
                            std::int64_t n, CachedPrefix cache) {
-  if (n < 1) throw bad_input("the number of chains must be at least 1", "n");
-  const std::size_t first = chains_.size();
-  chains_.push_back(
-      std::make_unique<Chain>(runner_, tokenizer_, prompt, options, 0, std::move(cache)));
-  chunks_.push_back(options.prefill_chunk);
-  for (std::int64_t index = 1; index < n; ++index) {
-    waiting_.push_back({first, chains_.size(), index});
-    chains_.push_back(nullptr);
-    chunks_.push_back(options.prefill_chunk);
+  groups_.emplace_back(runner_, tokenizer_, prompt, options, n, std::move(cache));
+  const std::size_t first = places_.size();
+  for (std::size_t i = 0; i < groups_.back().size(); ++i) {
+    places_.push_back({groups_.size() - 1, i});
   }
   return first;
 }
 
-void Generator::start_siblings(std::size_t leader, const Logits& logits, std::int64_t row,
-                               const OnToken& on_token) {
-  const auto mine = std::partition(waiting_.begin(), waiting_.end(),
-                                   [&](const Waiting& w) { return w.leader != leader; });
-  std::vector<Waiting> ready(mine, waiting_.end());
-  waiting_.erase(mine, waiting_.end());
-  std::sort(ready.begin(), ready.end(),
-            [](const Waiting& a, const Waiting& b) { return a.index < b.index; });
-  for (const Waiting& sibling : ready) {
-    chains_[sibling.number] = chains_[leader]->fork(sibling.index);
+/// The dice of one chain of the batch; of its whole request when they are the first.
+void Generator::draw(std::size_t entry, const Logits& logits, const OnToken& on_token) {
+  Chain& chain = batch_.chain(entry);
+  ChainGroup& group = groups_[batch_groups_[entry]];
+  const bool others_wait = group.waits_for(chain);
+  if (others_wait) group.branch();
+  chain.take(logits, batch_.row(entry), on_token);
+  for (std::size_t i = 1; others_wait && i < group.size(); ++i) {
+    group.chain(i)->take(logits, batch_.row(entry), on_token);
   }
-  chains_[leader]->take(logits, row, on_token);
-  for (const Waiting& sibling : ready) chains_[sibling.number]->take(logits, row, on_token);
 }
 
 bool Generator::step(const OnToken& on_token) {
   const auto begin = std::chrono::steady_clock::now();
-  std::vector<Slice> slices;
-  std::vector<std::size_t> live;
+  batch_.clear();
+  batch_groups_.clear();
   bool prefill = false;
-  for (std::size_t i = 0; i < chains_.size(); ++i) {
-    if (!chains_[i] || chains_[i]->finished()) continue;
-    prefill = prefill || chains_[i]->prefilling() || chains_[i]->result().tokens.empty();
-    slices.push_back(chains_[i]->next_slice(chunks_[i]));
-    live.push_back(i);
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    for (std::size_t i = 0; i < groups_[g].size(); ++i) {
+      Chain* chain = groups_[g].chain(i);
+      if (chain == nullptr || chain->finished()) continue;
+      prefill = prefill || chain->prefilling() || chain->result().tokens.empty();
+      batch_.add(*chain, chain->options().prefill_chunk);
+      batch_groups_.push_back(g);
+    }
   }
-  if (slices.empty()) return false;
-  const Logits logits = runner_.evaluate(slices);
-  for (const std::size_t i : live) chains_[i]->commit();
+  if (batch_.size() == 0) return false;
+  const Logits logits = batch_.evaluate(runner_);
 
   std::int64_t appended = 0;
   const OnToken counted = [&](const TokenEvent& event) {
     if (event.token != TokenEvent::kNoToken) ++appended;
     return !on_token || on_token(event);
   };
-  std::int64_t row = 0;
-  for (const std::size_t i : live) {
-    const std::int64_t rows = chains_[i]->rows();
-    if (chains_[i]->awaits_dice()) {
-      const bool first = chains_[i]->result().tokens.empty();
-      if (first && !waiting_.empty()) {
-        start_siblings(i, logits, row, counted);
-      } else {
-        chains_[i]->take(logits, row, counted);
-      }
-    }
-    row += rows;
+  for (std::size_t i = 0; i < batch_.size(); ++i) {
+    if (batch_.chain(i).awaits_dice()) draw(i, logits, counted);
   }
-  times_.generated_tokens += appended;
   if (appended > 0 && times_.first_token_seconds == 0) {
     times_.first_token_seconds = seconds_since(start_);
   }
@@ -89,39 +70,25 @@ bool Generator::step(const OnToken& on_token) {
   return true;
 }
 
-void Generator::cancel_all(const OnToken& on_token) {
-  for (const auto& chain : chains_) {
-    if (chain) chain->cancel(on_token);
-  }
-}
-
 void Generator::run(const OnToken& on_token, const std::atomic<bool>* cancel) {
   do {
-    if (cancel != nullptr && cancel->load(std::memory_order_relaxed)) cancel_all(on_token);
+    if (cancel != nullptr && cancel->load(std::memory_order_relaxed)) {
+      for (ChainGroup& group : groups_) group.cancel(on_token);
+    }
   } while (step(on_token));
 }
 
 ChainResult Generator::result(std::size_t number) const {
-  if (chains_[number]) return chains_[number]->result();
-  // Its leader ended before there was anything to share.
-  ChainResult nothing;
-  for (const Waiting& w : waiting_) {
-    if (w.number == number) nothing.finish = chains_[w.leader]->result().finish;
-  }
-  return nothing;
+  return groups_[places_[number].group].result(places_[number].index);
+}
+
+CachedPrefix Generator::release(std::size_t number) {
+  return groups_[places_[number].group].chain(places_[number].index)->release();
 }
 
 GenerateStats Generator::stats() const {
   GenerateStats stats = times_;
-  for (const auto& chain : chains_) {
-    if (!chain) continue;
-    if (chain->index() == 0) {
-      stats.prompt_tokens += chain->prompt_tokens();
-      stats.reused_tokens += chain->reused_tokens();
-    }
-    stats.drafted_tokens += chain->drafted_tokens();
-    stats.accepted_tokens += chain->accepted_tokens();
-  }
+  for (const ChainGroup& group : groups_) group.add_counts(stats);
   return stats;
 }
 

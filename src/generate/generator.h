@@ -3,11 +3,14 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "generate/chain.h"
+#include "generate/chain_batch.h"
+#include "generate/chain_group.h"
 
 namespace jielong {
 
@@ -32,28 +35,26 @@ class Generator {
   /// a signal handler) the chains end as cancelled.
   void run(const OnToken& on_token = {}, const std::atomic<bool>* cancel = nullptr);
 
-  std::size_t size() const { return chains_.size(); }
+  std::size_t size() const { return places_.size(); }
   /// What chain `number` has appended so far.
   ChainResult result(std::size_t number) const;
   /// Gives away the first chain of a request's keys and values, for a chat's next turn.
-  CachedPrefix release(std::size_t number) { return chains_[number]->release(); }
+  CachedPrefix release(std::size_t number);
   GenerateStats stats() const;
 
  private:
-  struct Waiting {
-    std::size_t leader;  // whose prompt it shares
-    std::size_t number;
-    std::int64_t index;
+  /// Where chain `number` is found.
+  struct Place {
+    std::size_t group, index;
   };
-  void start_siblings(std::size_t leader, const Logits& logits, std::int64_t row,
-                      const OnToken& on_token);
-  void cancel_all(const OnToken& on_token);
+  void draw(std::size_t entry, const Logits& logits, const OnToken& on_token);
 
   Runner& runner_;
   const Tokenizer* tokenizer_;
-  std::vector<std::unique_ptr<Chain>> chains_;  // null while waiting for the leader's prompt
-  std::vector<Waiting> waiting_;
-  std::vector<std::int64_t> chunks_;  // each chain's prefill_chunk
+  std::deque<ChainGroup> groups_;  // a callback may add one
+  std::vector<Place> places_;
+  ChainBatch batch_;
+  std::vector<std::size_t> batch_groups_;  // whose chain each one of the batch is
   GenerateStats times_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };

@@ -100,9 +100,31 @@ void KvSequence::append(std::int64_t count) {
   }
 }
 
-void KvSequence::pages(std::int64_t layer, std::vector<std::byte*>& pages) {
-  pages.resize(blocks_.size());
-  for (std::size_t i = 0; i < blocks_.size(); ++i) pages[i] = cache_->page(blocks_[i], layer);
+std::size_t KvSequence::own_blocks() const {
+  return static_cast<std::size_t>(std::count_if(
+      blocks_.begin(), blocks_.end(), [&](KvCache::BlockId id) { return !cache_->is_shared(id); }));
+}
+
+void KvSequence::add_pages(std::int64_t layer, std::vector<std::byte*>& pages) const {
+  for (const auto id : blocks_) pages.push_back(cache_->page(id, layer));
+}
+
+std::span<const std::byte> KvSequence::block(std::int64_t index) const {
+  if (index < 0 || index >= static_cast<std::int64_t>(blocks_.size())) {
+    throw bad_input(fmt::format("there is no block {} of {}", index, blocks_.size()), "chain");
+  }
+  return {cache_->page(blocks_[static_cast<std::size_t>(index)], 0), cache_->block_bytes()};
+}
+
+void KvSequence::append_block(std::int64_t count, std::span<const std::byte> content) {
+  if (length_ % KvLayout::kPositions != 0 || count < 1 || count > KvLayout::kPositions ||
+      content.size() != cache_->block_bytes()) {
+    throw bad_input(fmt::format("{} positions in {} bytes are not a block of this cache", count,
+                                content.size()),
+                    "chain");
+  }
+  append(count);
+  std::memcpy(cache_->page(blocks_.back(), 0), content.data(), content.size());
 }
 
 }  // namespace jielong

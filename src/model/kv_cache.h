@@ -43,7 +43,7 @@ class KvCache {
   void share(BlockId id) { ++blocks_[static_cast<std::size_t>(id)].users; }
   void release(BlockId id);
   bool is_shared(BlockId id) const { return blocks_[static_cast<std::size_t>(id)].users > 1; }
-  std::byte* page(BlockId id, std::int64_t layer) {
+  std::byte* page(BlockId id, std::int64_t layer) const {
     return blocks_[static_cast<std::size_t>(id)].memory.get() +
            offsets_[static_cast<std::size_t>(layer)];
   }
@@ -72,6 +72,8 @@ class KvSequence {
 
   /// Blocks that appending `count` positions would take from the cache.
   std::size_t blocks_to_append(std::int64_t count) const;
+  /// Blocks that no other chain shares.
+  std::size_t own_blocks() const;
   /// Makes room for `count` more positions, in memory that no other chain shares, and
   /// counts them as held. Throws Error(limit), nothing changed, when the cache is full.
   void append(std::int64_t count);
@@ -80,8 +82,14 @@ class KvSequence {
   std::byte* page(std::int64_t layer, std::int64_t position) {
     return cache_->page(blocks_[static_cast<std::size_t>(position / KvLayout::kPositions)], layer);
   }
-  /// All pages of a layer, written to `pages` (resized).
-  void pages(std::int64_t layer, std::vector<std::byte*>& pages);
+  /// Adds all pages of a layer to `pages`.
+  void add_pages(std::int64_t layer, std::vector<std::byte*>& pages) const;
+
+  /// Every layer's page of one block, as it lies in memory.
+  std::span<const std::byte> block(std::int64_t index) const;
+  /// Appends `count` positions that begin a block and whose keys and values are `content`.
+  /// Throws Error(bad_input) when they do not begin or fit one, Error(limit) as append().
+  void append_block(std::int64_t count, std::span<const std::byte> content);
 
   const KvLayout& layout(std::int64_t layer) const { return cache_->layout(layer); }
 

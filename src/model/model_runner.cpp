@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "model/model_identity.h"
+#include "tensor/isa.h"
 
 namespace jielong {
 namespace {
@@ -63,10 +65,14 @@ const KvSequence& ModelRunner::sequence(SequenceId id) const {
 }
 
 SequenceId ModelRunner::open() {
-  const auto free = std::find(sequences_.begin(), sequences_.end(), nullptr);
-  const auto id = static_cast<SequenceId>(free - sequences_.begin());
-  if (free == sequences_.end()) sequences_.emplace_back();
-  sequences_[static_cast<std::size_t>(id)] = std::make_unique<KvSequence>(cache_);
+  auto chain = std::make_unique<KvSequence>(cache_);
+  if (closed_.empty()) {
+    sequences_.emplace_back();
+    closed_.push_back(static_cast<SequenceId>(sequences_.size()) - 1);
+  }
+  const SequenceId id = closed_.back();
+  closed_.pop_back();
+  sequences_[static_cast<std::size_t>(id)] = std::move(chain);
   return id;
 }
 
@@ -81,6 +87,7 @@ void ModelRunner::truncate(SequenceId id, std::int64_t length) { sequence(id).tr
 
 void ModelRunner::close(SequenceId id) {
   sequence(id);
+  closed_.push_back(id);
   sequences_[static_cast<std::size_t>(id)] = nullptr;
 }
 
@@ -91,14 +98,14 @@ void ModelRunner::check(std::span<const Slice> slices) const {
     throw Error(ErrorKind::unsupported, "this model is an encoder and cannot continue a text",
                 model_->path().string(), "use it for embeddings");
   }
-  std::vector<SequenceId> seen;
+  std::vector<bool> seen(sequences_.size());
   std::size_t blocks = 0;
   for (const Slice& slice : slices) {
     const KvSequence& chain = sequence(slice.sequence);
-    if (std::find(seen.begin(), seen.end(), slice.sequence) != seen.end()) {
+    if (seen[static_cast<std::size_t>(slice.sequence)]) {
       throw bad_input(fmt::format("chain {} occurs twice in one call", slice.sequence), "chain");
     }
-    seen.push_back(slice.sequence);
+    seen[static_cast<std::size_t>(slice.sequence)] = true;
     if (slice.tokens.empty()) throw bad_input("there are no tokens to add", "chain");
     for (const Token token : slice.tokens) {
       if (token < 0 || token >= vocabulary()) {
@@ -121,33 +128,43 @@ void ModelRunner::check(std::span<const Slice> slices) const {
   }
 }
 
-void ModelRunner::run(Batch& batch, std::vector<float>& logits) {
-  if (batch.rows() == 0) return;
-  const ArenaScope scope(workspace_.arena());
+/// Empties the batch and returns its logits, which lie in the arena.
+Tensor ModelRunner::run(Batch& batch) {
+  Tensor scores;
+  if (batch.rows() == 0) return scores;
   Pass pass = make_pass();
   ModelPass model_pass(pass, batch);
   if (batch.output_rows.empty()) {
     // Only the cache is wanted: the stack runs, the head has no rows to work on.
     model_->stack().hidden(model_pass);
   } else {
-    const Tensor scores = model_->stack().logits(model_pass);
-    logits.insert(logits.end(), scores.data, scores.data + scores.rows * scores.channels);
+    scores = model_->stack().logits(model_pass);
   }
   batch = Batch{};
+  return scores;
 }
 
 Logits ModelRunner::evaluate(std::span<const Slice> slices) {
   check(slices);
   std::vector<std::int64_t> before;
+  before.reserve(slices.size());
   for (const Slice& slice : slices) before.push_back(sequence(slice.sequence).length());
   logits_.clear();
+  // What the last call returned is no longer valid.
+  workspace_.arena().release({});
+  const auto keep = [&](const Tensor& scores) {
+    logits_.insert(logits_.end(), scores.data, scores.data + scores.rows * scores.channels);
+  };
   try {
     Batch batch;
     for (const Slice& slice : slices) {
       KvSequence& chain = sequence(slice.sequence);
       std::span<const Token> rest = slice.tokens;
       while (!rest.empty()) {
-        if (batch.rows() == options_.batch_rows) run(batch, logits_);
+        if (batch.rows() == options_.batch_rows) {
+          const ArenaScope scope(workspace_.arena());
+          keep(run(batch));
+        }
         const std::int64_t room = options_.batch_rows - batch.rows();
         const auto part = rest.first(std::min(rest.size(), static_cast<std::size_t>(room)));
         rest = rest.subspan(part.size());
@@ -163,7 +180,10 @@ Logits ModelRunner::evaluate(std::span<const Slice> slices) {
         }
       }
     }
-    run(batch, logits_);
+    const Tensor scores = run(batch);
+    // The usual single pass: its logits are many megabytes, which are not copied.
+    if (logits_.empty()) return {scores.data, scores.rows, vocabulary()};
+    keep(scores);
   } catch (...) {
     for (std::size_t i = 0; i < slices.size(); ++i) {
       sequence(slices[i].sequence).truncate(before[i]);
@@ -171,6 +191,37 @@ Logits ModelRunner::evaluate(std::span<const Slice> slices) {
     throw;
   }
   return {logits_.data(), static_cast<std::int64_t>(logits_.size()) / vocabulary(), vocabulary()};
+}
+
+std::size_t ModelRunner::blocks_to_append(SequenceId id, std::int64_t count) const {
+  return sequence(id).blocks_to_append(count);
+}
+
+std::size_t ModelRunner::own_blocks(SequenceId id) const { return sequence(id).own_blocks(); }
+
+std::string ModelRunner::block_format() {
+  if (block_format_.empty()) {
+    block_format_ = fmt::format("model {} context {} kernels {} cache", identity_of(*model_),
+                                model_->context_length(), name(active_isa()));
+    for (std::int64_t i = 0; i < cache_.layers(); ++i) {
+      const KvLayout& layout = cache_.layout(i);
+      block_format_ += fmt::format(" {}x{}+{}:{}", layout.kv_heads, layout.key_dim,
+                                   layout.value_dim, static_cast<int>(layout.type));
+    }
+  }
+  return block_format_;
+}
+
+std::span<const std::byte> ModelRunner::block(SequenceId id, std::int64_t index) const {
+  return sequence(id).block(index);
+}
+
+void ModelRunner::append_block(SequenceId id, std::int64_t count,
+                               std::span<const std::byte> content) {
+  if (length(id) + count > options_.context_length) {
+    throw Error(ErrorKind::limit, "the tokens do not fit into the context", "context");
+  }
+  sequence(id).append_block(count, content);
 }
 
 Tensor ModelRunner::hidden_states(std::span<const Token> tokens,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "model/kv_cache.h"
@@ -27,6 +28,7 @@ class ModelRunner : public Runner {
 
   std::int64_t vocabulary() const override { return model_->hyper().vocabulary; }
   std::int64_t context_length() const override { return options_.context_length; }
+  bool generates() const override { return model_->generates(); }
 
   SequenceId open() override;
   SequenceId fork(SequenceId sequence, std::int64_t length) override;
@@ -34,6 +36,17 @@ class ModelRunner : public Runner {
   void close(SequenceId sequence) override;
   std::int64_t length(SequenceId sequence) const override;
   Logits evaluate(std::span<const Slice> slices) override;
+
+  std::int64_t block_tokens() const override { return KvLayout::kPositions; }
+  std::size_t used_blocks() const override { return cache_.used_blocks(); }
+  std::size_t max_blocks() const override { return cache_.max_blocks(); }
+  std::size_t blocks_to_append(SequenceId sequence, std::int64_t count) const override;
+  std::size_t own_blocks(SequenceId sequence) const override;
+  /// Reads the model's files whole when it is called first.
+  std::string block_format() override;
+  std::span<const std::byte> block(SequenceId sequence, std::int64_t index) const override;
+  void append_block(SequenceId sequence, std::int64_t count,
+                    std::span<const std::byte> content) override;
 
   /// Hidden states of one text on its own, the final norm applied: (tokens, channels), valid
   /// until the next call. `segments` are BERT's token types, or empty. The text must fit into
@@ -51,7 +64,7 @@ class ModelRunner : public Runner {
   KvSequence& sequence(SequenceId id);
   const KvSequence& sequence(SequenceId id) const;
   void check(std::span<const Slice> slices) const;
-  void run(Batch& batch, std::vector<float>& logits);
+  Tensor run(Batch& batch);
   Pass make_pass() { return Pass(workspace_, tap_ ? &tap_ : nullptr); }
 
   std::shared_ptr<const Model> model_;
@@ -59,7 +72,9 @@ class ModelRunner : public Runner {
   KvCache cache_;
   Workspace workspace_;
   std::vector<std::unique_ptr<KvSequence>> sequences_;  ///< by id; null: closed
-  std::vector<float> logits_;
+  std::vector<SequenceId> closed_;                      ///< ids to use again
+  std::vector<float> logits_;                           ///< of a call with several passes
+  std::string block_format_;
   Tap tap_;
 };
 

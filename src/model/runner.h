@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
+#include <string>
 
 #include "token/token.h"
 
@@ -40,6 +43,8 @@ class Runner {
   virtual std::int64_t vocabulary() const = 0;
   /// The most tokens one chain may hold.
   virtual std::int64_t context_length() const = 0;
+  /// Whether it continues chains; encoders such as BERT only return vectors.
+  virtual bool generates() const { return true; }
 
   /// A new, empty chain.
   virtual SequenceId open() = 0;
@@ -54,6 +59,27 @@ class Runner {
   /// occur once a call. Throws Error(limit) before changing anything when a chain would
   /// outgrow the context or the cache's memory.
   virtual Logits evaluate(std::span<const Slice> slices) = 0;
+
+  // Keys and values lie in blocks of block_tokens() tokens, which chains with a common
+  // beginning share. These defaults are those of a runner that needs no memory.
+
+  virtual std::int64_t block_tokens() const { return 64; }
+  virtual std::size_t used_blocks() const { return 0; }
+  virtual std::size_t max_blocks() const { return std::numeric_limits<std::size_t>::max(); }
+  /// Blocks that appending `count` tokens would take.
+  virtual std::size_t blocks_to_append(SequenceId sequence, std::int64_t count) const;
+  /// Blocks that no other chain shares: what close() would give back.
+  virtual std::size_t own_blocks(SequenceId sequence) const;
+
+  /// Names everything that the content of a block depends on but the tokens: weights, element
+  /// type, layout. Empty: blocks cannot be saved.
+  virtual std::string block_format();
+  /// The content of the block that holds the tokens from `index` · block_tokens() on.
+  virtual std::span<const std::byte> block(SequenceId sequence, std::int64_t index) const;
+  /// Appends `count` tokens, at most to the end of a block that must be a new one, whose
+  /// content was read by block() under the same block_format().
+  virtual void append_block(SequenceId sequence, std::int64_t count,
+                            std::span<const std::byte> content);
 };
 
 }  // namespace jielong

@@ -91,6 +91,9 @@ class FakeRunner : public Runner {
   std::int64_t evaluations = 0;
   std::int64_t evaluated = 0;
 
+ protected:
+  std::vector<Token>& chain(SequenceId sequence) { return chains_.at(sequence); }
+
  private:
   std::int64_t vocabulary_, context_;
   std::uint64_t seed_;
