@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/utf8.h"
+#include "generate/constraint/decimal.h"
 
 namespace jielong {
 namespace {
@@ -193,6 +194,13 @@ ExprId JsonWriter::string(std::string_view text) {
 
 ExprId JsonWriter::value(const OrderedJson& json) {
   if (json.is_string()) return string(json.get_ref<const std::string&>());
+  if (json.is_number_float()) {
+    // A whole number may also be written as one.
+    const auto number = Decimal::of(json);
+    const ExprId written = pool_.literal(json.dump());
+    if (!number || !number->is_integer() || number->whole.size() > 18) return written;
+    return pool_.choice({written, pool_.literal((number->negative ? "-" : "") + number->whole)});
+  }
   if (!json.is_structured()) return pool_.literal(json.dump());
   const bool object = json.is_object();
   const char open = object ? '{' : '[', close = object ? '}' : ']';

@@ -100,14 +100,15 @@ ExprId ObjectWriter::member_of(const CharAutomaton& names, ExprId value) {
 std::vector<ExprId> ObjectWriter::other_members(const Shape& shape,
                                                 const std::vector<std::string>& names) {
   std::vector<std::tuple<std::string, Schema, std::size_t>> patterns;  // and their part
-  bool open = false;
+  bool open = false, lists_some = !shape.required.empty();
   for (std::size_t i = 0; i < shape.objects.size(); ++i) {
     const Shape::ObjectPart& part = shape.objects[i];
+    for (const auto& [name, schema] : part.properties) lists_some |= !is_false(schema);
     for (const auto& [pattern, schema] : part.patterns) patterns.emplace_back(pattern, schema, i);
     open = open || part.additional;
   }
   // Who lists properties and says no more means these.
-  open = open || (names.empty() && patterns.empty());
+  open = open || (!lists_some && patterns.empty());
   constexpr std::size_t kMostPatterns = 6;
   if (patterns.size() > kMostPatterns) {
     throw_grammar_limit("patternProperties at once", kMostPatterns,

@@ -219,14 +219,15 @@ std::vector<Shape> ShapeMaker::dependent(const Schema& schema, const std::string
 std::vector<Shape> ShapeMaker::one_of(const std::vector<Shape>& base, const Schema& list) {
   struct Branch {
     Shape shape;
-    std::size_t number;
+    std::size_t number;  // of the schema it came from
     bool closed = false;
+    std::set<std::size_t> others;  // schemas that must not hold as well
   };
   std::vector<Branch> branches;
   const std::vector<Schema> parts = read_schema_list(list);
   for (std::size_t i = 0; i < parts.size(); ++i) {
     for (Shape& shape : multiply(base, shapes_of(parts[i]))) {
-      branches.push_back({std::move(shape), i});
+      branches.push_back({std::move(shape), i, false, {}});
     }
   }
   constexpr std::size_t kMost = 128;
@@ -260,17 +261,28 @@ std::vector<Shape> ShapeMaker::one_of(const std::vector<Shape>& base, const Sche
       Branch &a = branches[i], &b = branches[j];
       if (a.number == b.number || disjoint(a.shape, b.shape)) continue;
       const Shape closed_a = close(a.shape), closed_b = close(b.shape);
-      if (!disjoint(closed_a, b.shape) || !disjoint(a.shape, closed_b)) {
-        throw_unsupported_schema(
-            fmt::format("\"oneOf\" whose branches {} and {} may both hold", b.number, a.number),
-            list.pointer, "use anyOf, or tell them apart by a required property with a const");
+      if (disjoint(closed_a, b.shape) && disjoint(a.shape, closed_b)) {
+        a.closed = b.closed = true;
+      } else {
+        a.others.insert(b.number);
+        b.others.insert(a.number);
       }
-      a.closed = b.closed = true;
     }
   }
   std::vector<Shape> shapes;
   for (const Branch& branch : branches) {
-    shapes.push_back(branch.closed ? close(branch.shape) : branch.shape);
+    std::vector<Shape> alone = {branch.closed ? close(branch.shape) : branch.shape};
+    for (const std::size_t other : branch.others) {
+      try {
+        alone = multiply(alone, negate(parts[other]));
+      } catch (const Error& error) {
+        throw_unsupported_schema(
+            fmt::format("\"oneOf\" whose branches {} and {} may both hold ({})", branch.number,
+                        other, error.problem()),
+            list.pointer, "use anyOf, or tell them apart by a required property with a const");
+      }
+    }
+    append(shapes, alone);
   }
   return shapes;
 }
