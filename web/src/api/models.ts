@@ -22,39 +22,33 @@ export function plainName(name: string): string {
   return name.endsWith(':latest') ? name.slice(0, -7) : name;
 }
 
-/** The models on the server's machine. Sizes and what is loaded come from Ollama's routes. */
+/**
+ * The models on the server's machine. /v1/models says itself what is loaded; what kind of model
+ * each one is comes from Ollama's list, which may be missing.
+ */
 export async function listModels(signal?: AbortSignal): Promise<ModelInfo[]> {
-  const optional = (path: string) =>
-    call(path, undefined, signal)
-      .then((response) => response.json())
-      .catch(() => ({}));
-  const [listed, tags, running] = await Promise.all([
-    call('v1/models', undefined, signal).then((response) => response.json() as Promise<unknown>),
-    optional('api/tags'),
-    optional('api/ps'),
-  ]);
-  const sizes = new Map<string, { bytes: number | null; kind: string }>();
-  for (const entry of listOf(fieldsOf(tags).models)) {
-    const fields = fieldsOf(entry);
-    const known = { bytes: numberOf(fields.size), kind: ollamaKind(fields.details) };
-    sizes.set(plainName(textOf(fields.name) || textOf(fields.model)), known);
-  }
-  const loaded = new Set(
-    listOf(fieldsOf(running).models).map((entry) => plainName(textOf(fieldsOf(entry).name))),
+  const tagsAsked = call('api/tags', undefined, signal)
+    .then((response) => response.json() as Promise<unknown>)
+    .catch(() => ({}));
+  const listed: unknown = await call('v1/models', undefined, signal).then((response) => response.json());
+  const tags = new Map(
+    listOf(fieldsOf(await tagsAsked).models).map((entry) => [
+      plainName(textOf(fieldsOf(entry).name)),
+      fieldsOf(entry),
+    ]),
   );
-  const models: ModelInfo[] = [];
-  for (const entry of listOf(fieldsOf(listed).data)) {
+  return listOf(fieldsOf(listed).data).flatMap((entry) => {
     const name = textOf(fieldsOf(entry).id);
-    if (!name) continue;
-    const known = sizes.get(plainName(name));
-    models.push({
+    if (!name) return [];
+    const own = fieldsOf(fieldsOf(entry).jielong);
+    const tag = tags.get(plainName(name));
+    return {
       name,
-      bytes: known?.bytes ?? null,
-      kind: known?.kind ?? '',
-      loaded: loaded.has(plainName(name)),
-    });
-  }
-  return models;
+      bytes: numberOf(own.bytes) ?? numberOf(tag?.size),
+      kind: ollamaKind(tag?.details),
+      loaded: textOf(own.state) === 'loaded',
+    };
+  });
 }
 
 export interface PullProgress {

@@ -19,34 +19,76 @@ function overlap(whole: string, at: number, text: string): number {
   return rest.length < text.length && text.startsWith(rest) ? rest.length : 0;
 }
 
+/** What stands for bytes that are no whole character. */
+const kPiece = '\uFFFD';
+
+/** One of the two texts, with the place up to which tokens were found in it. */
+class Part {
+  private at = 0;
+  /** Tokens since then that hold pieces of characters only. */
+  private pieces: Span[] = [];
+
+  constructor(
+    private readonly name: 'content' | 'reasoning',
+    private readonly whole: string,
+  ) {}
+
+  take(text: string): Span | null {
+    // Pieces of characters are not in the text; the character that they became is.
+    for (let skipped = 0; skipped <= this.pieces.length; skipped++) {
+      const length = overlap(this.whole, this.at + skipped, text);
+      if (length === 0) continue;
+      this.givePieces(this.at + skipped);
+      const from = this.at;
+      this.at += length;
+      return { part: this.name, from, to: this.at };
+    }
+    return null;
+  }
+
+  /** A token that was rewritten on the way: looks for it a little further on. */
+  takeLater(text: string): Span | null {
+    const from = text.length > 1 ? this.whole.indexOf(text, this.at) : -1;
+    if (from < 0 || from - this.at > 16) return null;
+    this.givePieces(from);
+    this.at = from + text.length;
+    return { part: this.name, from, to: this.at };
+  }
+
+  takePiece(): Span | null {
+    if (this.at >= this.whole.length) return null;
+    const span: Span = { part: this.name, from: this.at, to: this.at };
+    this.pieces.push(span);
+    return span;
+  }
+
+  /** The last of the pieces completed what stands before `to`. */
+  givePieces(to: number): void {
+    const last = this.pieces.at(-1);
+    if (last) last.to = to;
+    this.pieces = [];
+    this.at = to;
+  }
+
+  finish(): void {
+    if (this.pieces.length > 0) this.givePieces(this.whole.length);
+  }
+}
+
 /**
  * Finds each token in the answer's content and thoughts. Marks such as "<think>" and END
- * lie in neither. Tokens come in order, so two cursors are enough.
+ * lie in neither. Tokens come in order, so a place in each text is enough.
  */
 export function align(tokens: readonly DrawnToken[], content: string, reasoning: string): Span[] {
-  let inContent = 0;
-  let inReasoning = 0;
-  return tokens.map(({ text }) => {
-    const thought = overlap(reasoning, inReasoning, text);
-    if (thought > 0) {
-      const from = inReasoning;
-      inReasoning += thought;
-      return { part: 'reasoning', from, to: inReasoning };
-    }
-    const said = overlap(content, inContent, text);
-    if (said > 0) {
-      const from = inContent;
-      inContent += said;
-      return { part: 'content', from, to: inContent };
-    }
-    // A token that was split between parts, or rewritten: find the place again a little on.
-    if (text.length > 1) {
-      const again = content.indexOf(text, inContent);
-      if (again >= 0 && again - inContent <= 16) {
-        inContent = again + text.length;
-        return { part: 'content', from: again, to: inContent };
-      }
-    }
-    return { part: 'none', from: 0, to: 0 };
+  const thoughts = new Part('reasoning', reasoning);
+  const said = new Part('content', content);
+  const spans = tokens.map(({ text }): Span => {
+    const found = thoughts.take(text) ?? said.take(text);
+    if (found) return found;
+    const piece = text.includes(kPiece) ? (thoughts.takePiece() ?? said.takePiece()) : null;
+    return piece ?? said.takeLater(text) ?? { part: 'none', from: 0, to: 0 };
   });
+  thoughts.finish();
+  said.finish();
+  return spans;
 }

@@ -76,11 +76,13 @@ export async function branch(
   const thinking = spans[index]?.part === 'reasoning';
   const content = message.content.slice(0, end('content'));
   const reasoning = message.reasoning.slice(0, end('reasoning'));
+  // A piece of a character is shown when the rest of it has come.
+  const text = candidate.text.replace(/\uFFFD+$/, '');
   answer(chat, message.parent, model, {
     tokens: [...before, forced],
     traces: old.slice(0, index + 1),
-    content: thinking ? content : content + (content ? candidate.text : candidate.text.trimStart()),
-    reasoning: thinking ? reasoning + candidate.text : reasoning,
+    content: thinking ? content : content + (content ? text : text.trimStart()),
+    reasoning: thinking ? reasoning + text : reasoning,
   });
 }
 

@@ -16,10 +16,13 @@ export const changed = signal(0);
 /** False where the browser keeps nothing: the page says so. */
 export const durable = signal(true);
 
-export const current = computed(() => {
-  void changed.value;
-  return currentId.value === null ? null : (chats.value.get(currentId.value) ?? null);
-});
+/** The chat that is shown. Reading it in a component draws that again when the chat changes. */
+export const current = {
+  get value(): Chat | null {
+    void changed.value;
+    return currentId.value === null ? null : (chats.value.get(currentId.value) ?? null);
+  },
+};
 
 export const recent = computed(() => {
   void changed.value;

@@ -6,6 +6,7 @@ import { count, percent, samplerHelp, t } from '../i18n';
 import { activeModel } from '../ui/model-state';
 import { Icon } from '../ui/icons';
 import { pin, pinned, pointed, shownToken } from './selection';
+import { Piece } from './piece';
 import { candidates, rowsOf, stripOf, visible, type Row } from './steps';
 
 /** The whole distribution as one bar: each candidate has its share, like a die with unequal faces. */
@@ -29,7 +30,9 @@ export function Strip({
           class={segment.chosen ? 'face chosen' : `face r${Math.min(segment.rank, 9)}`}
           style={{ width: `${segment.p * 100}%` }}
         >
-          {labels && segment.p > 0.09 ? <span>{visible(segment.text)}</span> : null}
+          {labels && segment.p > 0.09 ? (
+            <span>{visible(segment.text.trim() === '' ? segment.text : segment.text.trim())}</span>
+          ) : null}
         </span>
       ))}
       {rest > 0.001 && <span class="face rest" style={{ width: `${rest * 100}%` }} />}
@@ -92,29 +95,39 @@ function Candidates({
       {rows.map((row) => {
         const label = rowLabel(row, trace);
         const change = row.p !== null && row.before !== null ? row.p - row.before : 0;
-        const text = visible(row.text);
         return (
           <li key={row.id}>
             <button
               type="button"
               class={`candidate${row.chosen ? ' chosen' : ''}${row.p === null ? ' gone' : ''}`}
               disabled={disabled || row.chosen}
-              aria-label={`${text}, ${label}${row.chosen ? `, ${t('chosenHere')}` : `. ${t('continueWith', { token: text })}`}`}
               onClick={() => onPick(row)}
             >
-              <span class="candidate-text">{text}</span>
+              <span class="candidate-text">
+                <Piece text={row.text} />
+              </span>
               <span class="candidate-bar">
                 {row.before !== null && (
                   <i class="ghost" style={{ width: `${(row.before / most) * 100}%` }} />
                 )}
-                <i class="bar" style={{ width: `${((row.p ?? 0) / most) * 100}%` }} />
+                <i class="fill" style={{ width: `${((row.p ?? 0) / most) * 100}%` }} />
               </span>
               <span class="candidate-p">
-                {row.cutBy !== null ? <Icon name="scissors" /> : label}
+                {row.cutBy === null ? (
+                  label
+                ) : (
+                  <span title={label}>
+                    <Icon name="scissors" />
+                    <span class="off-screen">{label}</span>
+                  </span>
+                )}
                 {Math.abs(change) >= 0.0005 && <i class={change > 0 ? 'up' : 'down'} aria-hidden="true" />}
               </span>
               <span class="candidate-go" aria-hidden="true">
                 {row.chosen ? <Icon name="die" /> : <Icon name="branch" />}
+              </span>
+              <span class="off-screen">
+                {row.chosen ? t('chosenHere') : t('continueWith', { token: visible(row.text) })}
               </span>
             </button>
           </li>
@@ -195,8 +208,10 @@ function Context({ message, index, token }: { message: Message; index: number; t
     .slice(-48);
   return (
     <p class="context" lang="">
-      <span>{index > 14 ? `…${before}` : before}</span>
-      <mark class={token.forced ? 'forced' : undefined}>{visible(token.text)}</mark>
+      <span>{index > 14 ? `…${before}` : before}</span>{' '}
+      <mark class={token.forced ? 'forced' : undefined}>
+        {visible(token.text.trim() === '' ? token.text : token.text.trim())}
+      </mark>
     </p>
   );
 }
@@ -288,7 +303,9 @@ export function Peek() {
     <div class="peek" style={{ left: `${left}px`, ...vertical }} aria-hidden="true">
       {rows.map((row) => (
         <div key={row.id} class={row.chosen ? 'peek-row chosen' : 'peek-row'}>
-          <span>{visible(row.text)}</span>
+          <span>
+            <Piece text={row.text} />
+          </span>
           <i style={{ width: `${(row.p ?? 0) * 72}px` }} />
           <b>{percent(row.p ?? 0)}</b>
         </div>

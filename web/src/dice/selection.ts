@@ -19,6 +19,13 @@ export function pin(place: TokenPlace | null): void {
   pinned.value = place;
 }
 
+/** Where a click was made: the page moves when the panel opens, the pointer does not. */
+let clicked: { x: number; y: number } | null = null;
+
+function isStill(event: PointerEvent): boolean {
+  return clicked !== null && Math.hypot(event.clientX - clicked.x, event.clientY - clicked.y) < 4;
+}
+
 let waiting: ReturnType<typeof setTimeout> | undefined;
 
 function placeOf(target: EventTarget | null): (TokenPlace & { box: DOMRect }) | null {
@@ -32,12 +39,12 @@ function placeOf(target: EventTarget | null): (TokenPlace & { box: DOMRect }) | 
 /** Listeners for an element that holds tokens. */
 export const tokenEvents = {
   onPointerOver(event: PointerEvent): void {
-    if (event.pointerType === 'touch') return;
+    if (event.pointerType === 'touch' || isStill(event)) return;
+    clicked = null;
     clearTimeout(waiting);
     const place = placeOf(event.target);
     // A moment's rest on a token is meant; a pointer on its way elsewhere is not.
-    const delay = pinned.value ? 40 : 160;
-    waiting = setTimeout(() => (pointed.value = place), place ? delay : 60);
+    waiting = setTimeout(() => (pointed.value = place), place ? 160 : 60);
   },
   onPointerLeave(): void {
     clearTimeout(waiting);
@@ -49,6 +56,7 @@ export const tokenEvents = {
     // Whoever marks text does not mean the dice.
     if (!window.getSelection()?.isCollapsed) return;
     clearTimeout(waiting);
+    clicked = { x: event.clientX, y: event.clientY };
     pointed.value = null;
     pin(place);
   },

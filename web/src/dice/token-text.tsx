@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
 import { align, type Span } from '../chat/alignment';
+import { grown } from '../chat/answer';
 import type { DrawnToken, Message } from '../chat/types';
 import { percent, t } from '../i18n';
 import type { Leaf } from '../markdown/markdown';
@@ -19,7 +20,7 @@ export function tokenMap(message: Message, selected: number): TokenMap {
   const tokens = message.tokens ?? [];
   const spans = align(tokens, message.content, message.reasoning)
     .map((span, index) => ({ ...span, index }))
-    .filter((span) => span.part === 'content');
+    .filter((span) => span.part === 'content' && span.from < span.to);
   const firstAfter = (place: number) => {
     let low = 0;
     let high = spans.length;
@@ -111,6 +112,8 @@ const TokenButton = memo(
  * arrows go from token to token.
  */
 export function TokenText({ message, selected }: { message: Message; selected: number }) {
+  // The message grows in place.
+  void grown.value;
   const box = useRef<HTMLDivElement>(null);
   const tokens = message.tokens ?? [];
   const spans = align(tokens, message.content, message.reasoning);

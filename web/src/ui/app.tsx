@@ -28,6 +28,7 @@ function ModelPicker() {
     <Menu
       id="model-picker"
       label={t('pickModel')}
+      value={active ?? t('noModel')}
       buttonClass="model-button"
       button={
         <>

@@ -1,5 +1,5 @@
 const paths = {
-  die: 'M5 3.5h10A1.5 1.5 0 0 1 16.5 5v10a1.5 1.5 0 0 1-1.5 1.5H5A1.5 1.5 0 0 1 3.5 15V5A1.5 1.5 0 0 1 5 3.5ZM7 7h.01M13 13h.01M10 10h.01M13 7h.01M7 13h.01',
+  die: 'M5 3.5h10A1.5 1.5 0 0 1 16.5 5v10a1.5 1.5 0 0 1-1.5 1.5H5A1.5 1.5 0 0 1 3.5 15V5A1.5 1.5 0 0 1 5 3.5Z',
   branch: 'M6 4v12M6 11c0-4 8-2 8-6M14 5V4M12 6l2-2 2 2',
   scissors: 'M5 14.5a1.8 1.8 0 1 0 0-.01ZM5 5.5a1.8 1.8 0 1 0 0-.01ZM6.6 6.6 16 14M6.6 13.4 16 6',
   left: 'M12 5l-5 5 5 5',
@@ -29,12 +29,16 @@ const paths = {
   warning: 'M10 3.500 17.500 16h-15ZM10 8v4M10 14h.01',
 } as const;
 
+/** The five on a die's face. */
+const pips = 'M7 7h.01M13 13h.01M10 10h.01M13 7h.01M7 13h.01';
+
 export type IconName = keyof typeof paths;
 
 export function Icon({ name }: { name: IconName }) {
   return (
     <svg class="icon" viewBox="0 0 20 20" aria-hidden="true" focusable="false">
       <path d={paths[name]} />
+      {name === 'die' && <path class="pips" d={pips} />}
     </svg>
   );
 }

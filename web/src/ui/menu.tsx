@@ -13,6 +13,7 @@ export interface MenuItem {
 /** A button that opens a menu; arrows, Home, End and Escape work as everywhere. */
 export function Menu({
   label,
+  value = '',
   button,
   buttonClass,
   id,
@@ -21,6 +22,8 @@ export function Menu({
   align = 'start',
 }: {
   label: string;
+  /** What is chosen now, as the button shows it. */
+  value?: string;
   button: ComponentChildren;
   buttonClass: string;
   id?: string;
@@ -77,7 +80,7 @@ export function Menu({
         class={buttonClass}
         aria-haspopup="menu"
         aria-expanded={open}
-        aria-label={label}
+        aria-label={value ? `${label}: ${value}` : label}
         title={label}
         onClick={() => {
           if (!open) onOpen?.();

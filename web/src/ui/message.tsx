@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { edit, grown, regenerate, runs } from '../chat/answer';
-import { deleteMessage, save } from '../chat/store';
+import { changed, deleteMessage, save } from '../chat/store';
 import { alternatives, pickAlternative } from '../chat/tree';
 import type { Chat, Message } from '../chat/types';
 import { pinned, tokenEvents } from '../dice/selection';
@@ -15,8 +15,12 @@ import { activeModel } from './model-state';
 import { Trouble } from './trouble';
 import { editing } from './view-state';
 
+// Messages are changed in place, so that their properties look the same: what draws them
+// subscribes to the counters of changes.
+
 /** ‹ 2/3 › for messages that have alternatives. */
 function Switcher({ chat, message }: { chat: Chat; message: Message }) {
+  void changed.value;
   const { index, all } = alternatives(chat, message);
   if (all.length < 2) return null;
   const go = (step: number) => {
@@ -131,6 +135,7 @@ export function Question({ chat, message }: { chat: Chat; message: Message }) {
 
 /** What the model thought before it spoke, folded away. */
 function Thoughts({ message, running }: { message: Message; running: boolean }) {
+  void grown.value;
   const thinking = running && message.content === '';
   const time = seconds((message.thinking ?? 0) / 1000);
   return (
@@ -160,6 +165,7 @@ function facts(message: Message): string {
 export function Answer({ chat, message, last }: { chat: Chat; message: Message; last: boolean }) {
   const run = runs.value.get(message.id);
   const busy = [...runs.value.values()].some((other) => other.chat === chat);
+  void changed.value;
   if (run) void grown.value;
   const selected = pinned.value?.message === message.id ? pinned.value.index : -1;
   const hasTokens = (message.tokens?.length ?? 0) > 0;
@@ -175,6 +181,7 @@ export function Answer({ chat, message, last }: { chat: Chat; message: Message; 
       aria-label={t('answerOf', { model: message.model ?? '' })}
       aria-busy={run !== undefined}
     >
+      <h2 class="off-screen">{t('answerOf', { model: message.model ?? '' })}</h2>
       {message.reasoning !== '' && <Thoughts message={message} running={run !== undefined} />}
       <div class="answer-body" data-message={message.id} {...tokenEvents}>
         {asTokens ? (

@@ -65,8 +65,9 @@ function FieldRow({ field, settings }: { field: Field; settings: Settings }) {
           }}
           onBlur={(event) => {
             if (typed.value?.name !== field.name) return;
+            const left = event.currentTarget.valueAsNumber;
             typed.value = null;
-            setValue(field, tidy(field, event.currentTarget.valueAsNumber));
+            setValue(field, tidy(field, left));
           }}
         />
       </div>

@@ -20,8 +20,10 @@ const aboutFile = /\.(?:gguf|safetensors|json|model|bin)\b/i;
 function adviceFor(message: Message): Advice {
   const kind = message.problemKind ?? 'server';
   const sentence = message.problem ?? '';
-  if (message.finish === 'broken')
-    return { title: 'troubleBroken', help: 'troubleBrokenHelp', offers: ['again'] };
+  if (kind === 'broken' || (kind === 'offline' && message.finish === 'broken')) {
+    const help = message.finish === 'broken' ? 'troubleBrokenHelp' : 'troubleOfflineHelp';
+    return { title: 'troubleBroken', help, offers: ['again'] };
+  }
   if (kind === 'offline') return { title: 'troubleOffline', help: 'troubleOfflineHelp', offers: ['again'] };
   if (kind === 'key') return { title: 'troubleKey', help: 'troubleKeyHelp', offers: ['key', 'again'] };
   if (kind === 'busy') return { title: 'troubleBusy', help: 'troubleBusyHelp', offers: ['again'] };
@@ -79,7 +81,7 @@ export function Trouble({ chat, message, last }: { chat: Chat; message: Message;
     <div class="trouble" role={last ? 'alert' : undefined}>
       <Icon name="warning" />
       <div>
-        <h3>{t(advice.title)}</h3>
+        <h3>{t(advice.title, { model: name })}</h3>
         {message.problemKind !== 'offline' && <p class="sentence">{message.problem}</p>}
         <p>{t(advice.help, { model: name })}</p>
         {pull.value?.model === name && <PullBox />}

@@ -38,6 +38,11 @@ test('a text that does not fit is passed over and the rest found again', () => {
   assert.deepEqual(places(tokens('one', '???', ' three'), 'one two three'), ['c:one', '-', 'c: three']);
 });
 
+test('characters that several tokens make up belong to the last of them', () => {
+  const list = tokens('\uFFFD', '\uFFFD', '\uFFFD', '灣', '\uFFFD', '\uFFFD', ' x', '\uFFFD');
+  assert.deepEqual(places(list, '台灣龍 x😀'), ['c:', 'c:', 'c:台', 'c:灣', 'c:', 'c:龍', 'c: x', 'c:😀']);
+});
+
 const chosen: DrawnToken = { id: 11, text: ' car', p: 0.31 };
 
 test('rows follow the model’s order and tell what each step did', () => {
