@@ -1,0 +1,119 @@
+#pragma once
+
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "base/json.h"
+#include "generate/model_pool.h"
+#include "serve/context.h"
+#include "serve/errors.h"
+#include "serve/recording_reply.h"
+#include "serve/tiny_chat_model.h"
+
+namespace jielong::test {
+
+/// The routes over a tiny chat model, called without a server.
+class Handlers {
+ public:
+  using AddRoutes = void (*)(serve::RouteTable&, serve::ServeContext&);
+  using ReplyPtr = std::shared_ptr<RecordingReply>;
+
+  explicit Handlers(AddRoutes add = serve::add_openai_routes,
+                    std::string_view chat_template = TinyChatModel::kTemplate)
+      : model_(chat_template),
+        pool_(pool_options(), ModelStore(store_settings(folder_))),
+        context{pool_, {}, metrics_, model_.path(), "test"} {
+    add(table_, context);
+  }
+
+  /// Calls the route's handler and waits for the end of its answer; errors are answered as the
+  /// server would.
+  ReplyPtr call(std::string_view method, std::string path, std::string body = {}) {
+    ReplyPtr reply = begin(method, std::move(path), std::move(body));
+    for (int i = 0; i < 60000 && !reply->ended(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    if (!reply->ended()) throw std::runtime_error("no answer: " + reply->body);
+    return reply;
+  }
+
+  /// The same without waiting.
+  ReplyPtr begin(std::string_view method, std::string path, std::string body = {}) {
+    const auto reply = std::make_shared<RecordingReply>();
+    std::string allowed;
+    const serve::Route* route = table_.find(method, path, allowed);
+    if (route == nullptr) throw std::runtime_error("no route " + path);
+    serve::HttpRequest request;
+    request.method = method;
+    request.path = std::move(path);
+    request.body = std::move(body);
+    request.id = "req_test";
+    try {
+      route->handler(request, reply);
+    } catch (const std::exception& error) {
+      serve::send_problem(*reply, route->dialect, serve::problem_of(error), request.id);
+    }
+    return reply;
+  }
+
+  /// The JSON answer to a POST; its status must be as expected.
+  OrderedJson post(const std::string& path, const OrderedJson& body, int status = 200) {
+    const ReplyPtr reply = call("POST", path, body.dump());
+    if (reply->status != status) {
+      throw std::runtime_error(std::to_string(reply->status) + ": " + reply->body);
+    }
+    return parse_ordered_json(reply->body, "answer");
+  }
+
+  /// The data of every event of a stream, "[DONE]" included.
+  std::vector<std::string> stream(const std::string& path, const OrderedJson& body) {
+    const ReplyPtr reply = call("POST", path, body.dump());
+    if (reply->status != 200) throw std::runtime_error(reply->body);
+    return data_lines(reply->body);
+  }
+
+  static std::vector<std::string> data_lines(std::string_view text) {
+    std::vector<std::string> lines;
+    while (!text.empty()) {
+      const std::size_t end = text.find('\n');
+      const std::string_view line = text.substr(0, end);
+      if (line.starts_with("data: ")) lines.emplace_back(line.substr(6));
+      text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    }
+    return lines;
+  }
+
+ private:
+  static ModelPoolOptions pool_options() {
+    ModelPoolOptions options;
+    options.threads = 1;
+    options.memory_bytes = std::uint64_t{1} << 30;
+    return options;
+  }
+  static StoreSettings store_settings(const Scratch& folder) {
+    StoreSettings settings;
+    settings.models = folder / "models";
+    settings.hugging_face = folder / "hub";
+    settings.ollama = folder / "ollama";
+    settings.offline = true;
+    return settings;
+  }
+
+  Scratch folder_;
+  TinyChatModel model_;
+  serve::Metrics metrics_;
+  ModelPool pool_;
+  serve::RouteTable table_;
+
+ public:
+  serve::ServeContext context;
+};
+
+}  // namespace jielong::test
