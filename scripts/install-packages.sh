@@ -10,9 +10,10 @@ set -eu
 build='
   g++ make cmake ninja-build pkg-config ccache ca-certificates
   libfmt-dev nlohmann-json3-dev libssl-dev libcurl4-openssl-dev libpcre2-dev
-  libutf8proc-dev libcli11-dev libzip-dev libedit-dev'
+  libutf8proc-dev libcli11-dev libzip-dev libedit-dev libmicrohttpd-dev'
 test='
-  libgtest-dev libgmock-dev googletest libcpp-httplib-dev python3 git dpkg-dev file
+  libgtest-dev libgmock-dev googletest libcpp-httplib-dev python3 python3-venv git dpkg-dev file
+  chromium
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
   g++-aarch64-linux-gnu qemu-user'
 bench='libbenchmark-dev python3 python3-pip'
@@ -25,6 +26,12 @@ for option in "$@"; do
     *) echo "usage: $0 [--test] [--bench]" >&2; exit 2 ;;
   esac
 done
+
+# Debian's npm brings hundreds of packages: only where there is no Node.js 18 or newer.
+if ! command -v npm >/dev/null ||
+  ! node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)' 2>/dev/null; then
+  wanted="$wanted nodejs npm"
+fi
 
 missing=
 for package in $wanted; do

@@ -1,0 +1,45 @@
+#include "serve/streams.h"
+
+#include <string>
+
+namespace jielong::serve {
+
+std::string sse_event(std::string_view name, std::string_view data) {
+  std::string out;
+  out.reserve(name.size() + data.size() + 24);
+  if (!name.empty()) {
+    out += "event: ";
+    out += name;
+    out += '\n';
+  }
+  while (true) {
+    const std::size_t end = data.find_first_of("\r\n");
+    out += "data: ";
+    out += data.substr(0, end);
+    out += '\n';
+    if (end == std::string_view::npos) break;
+    const bool pair = data.substr(end).starts_with("\r\n");
+    data.remove_prefix(end + (pair ? 2 : 1));
+  }
+  out += '\n';
+  return out;
+}
+
+void SseStream::begin(int status, std::string_view ping) {
+  // Proxies such as nginx would otherwise gather events before they pass them on.
+  reply_->begin(status, "text/event-stream; charset=utf-8",
+                {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}});
+  reply_->ping_with(std::string(ping));
+}
+
+bool SseStream::event(std::string_view name, std::string_view data) {
+  return reply_->write(sse_event(name, data));
+}
+
+bool NdjsonStream::record(std::string_view json) {
+  std::string line(json);
+  line += '\n';
+  return reply_->write(line);
+}
+
+}  // namespace jielong::serve
