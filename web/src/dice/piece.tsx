@@ -7,7 +7,7 @@ export function Piece({ text }: { text: string }) {
   const spaces = /^ +$/.test(text.slice(0, before)) ? before : 0;
   return (
     <>
-      {spaces > 0 && <i class="space" />}
+      {spaces > 0 && <span class="space" />}
       {visible(text.slice(spaces))}
     </>
   );

@@ -41,9 +41,13 @@ export function tokenMap(message: Message, selected: number): TokenMap {
       const start = Math.max(span.from, from);
       const stop = Math.min(span.to, end);
       if (start > at) pieces.push(text.slice(at - from, start - from));
+      const piece = text.slice(start - from, stop - from);
+      // The space before a word belongs to its token, but looks better outside the frame.
+      const space = piece.length > 1 && piece.startsWith(' ') ? 1 : 0;
+      if (space > 0) pieces.push(' ');
       pieces.push(
         <span class={span.index === selected ? 'tok on' : 'tok'} data-token={span.index}>
-          {text.slice(start - from, stop - from)}
+          {piece.slice(space)}
         </span>,
       );
       at = stop;

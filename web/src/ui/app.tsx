@@ -126,7 +126,7 @@ function useFollow(chat: Chat | null) {
   }, [chat?.id, running && end]);
   useEffect(() => {
     const element = box.current;
-    if (element && atEnd.current) element.scrollTop = element.scrollHeight;
+    if (element && path.length > 0 && atEnd.current) element.scrollTop = element.scrollHeight;
   });
   const onScroll = () => {
     const element = box.current;

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 export interface MenuItem {
   key: string;
@@ -39,7 +39,7 @@ export function Menu({
     setOpen(false);
     if (back) opener.current?.focus();
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!open) return;
     const entries = box.current?.querySelectorAll<HTMLElement>('[role^=menuitem]');
     const checked = box.current?.querySelector<HTMLElement>('[aria-checked=true]');

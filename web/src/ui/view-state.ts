@@ -13,5 +13,7 @@ export const query = signal('');
 /** What stands in the composer, and a wish to put the cursor there. */
 export const draft = signal('');
 export function focusComposer(): void {
+  // On a phone that would raise the keyboard over half of the page.
+  if (matchMedia('(pointer: coarse)').matches) return;
   setTimeout(() => document.getElementById('composer')?.focus(), 0);
 }

@@ -229,6 +229,7 @@ onPage('a whole chat works with the keyboard alone', async ({ page }) => {
   await page.keyboard.press('Enter');
   await page.locator('.answer').waitFor();
   await page.keyboard.press('Alt+KeyM');
+  await page.locator('[role=menuitemradio]:focus').waitFor();
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
   await page.locator('.model-name', { hasText: 'qwen3' }).waitFor();
@@ -282,7 +283,7 @@ onPage('chats are found, renamed, exported, deleted and imported again', async (
   };
   await bring(file);
   await page.getByText('Imported chats: 1.').waitFor();
-  await page.getByRole('button', { name: 'OK' }).click();
+  await page.getByRole('button', { name: 'OK', exact: true }).click();
   await page.locator('.entry', { hasText: 'glow' }).waitFor();
   // Its dice came along.
   await page.locator('.answer strong .tok').first().click();
