@@ -41,12 +41,15 @@ void normalize(std::vector<float>& vector) {
 }  // namespace
 
 std::vector<float> embed(ModelRunner& runner, std::string_view text, const EmbedOptions& options) {
-  const Model& model = runner.model();
-  const std::vector<Token> tokens = model.tokenizer().encode(text);
+  return embed(runner, runner.model().tokenizer().encode(text), options);
+}
+
+std::vector<float> embed(ModelRunner& runner, std::span<const Token> tokens,
+                         const EmbedOptions& options) {
   if (tokens.empty()) {
     throw bad_input("the text has no tokens", "text", "give a text that is not empty");
   }
-  Pooling pooling = options.pooling.value_or(model.hyper().pooling);
+  Pooling pooling = options.pooling.value_or(runner.model().hyper().pooling);
   if (pooling == Pooling::none) pooling = Pooling::mean;
   std::vector<float> vector = pool(runner.hidden_states(tokens), pooling);
   if (options.normalize) normalize(vector);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +18,9 @@ struct EmbedOptions {
 /// The vector of a text, (channels). Throws Error(limit) when the text has more tokens than
 /// the context, Error(bad_input) when it has none.
 std::vector<float> embed(ModelRunner& runner, std::string_view text,
+                         const EmbedOptions& options = {});
+/// The same for a text given as tokens, those around it included.
+std::vector<float> embed(ModelRunner& runner, std::span<const Token> tokens,
                          const EmbedOptions& options = {});
 
 }  // namespace jielong
