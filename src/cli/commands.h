@@ -9,6 +9,7 @@ namespace jielong::cli {
 // console outlives the parsing.
 
 void add_run(Command& command, Console& console);
+void add_serve(Command& command, Console& console);
 void add_pull(Command& command, Console& console);
 void add_list(Command& command, Console& console);
 void add_show(Command& command, Console& console);

@@ -13,12 +13,6 @@
 namespace jielong::cli {
 namespace {
 
-KvType kv_type_of(const std::string& name) {
-  if (name == "f32") return KvType::f32;
-  if (name == "q8_0") return KvType::q8_0;
-  return KvType::f16;
-}
-
 bool can_be_fetched(const std::string& name) {
   if (name.starts_with("hf:") || name.starts_with("pypi:")) return true;
   const std::vector<CatalogueModel> known = catalogue();
@@ -36,6 +30,12 @@ void EngineFlags::declare(Command& command) {
   command.value("-t,--threads", threads, "Threads; 0: one for each core");
   command.choice("--kv-type", kv_type, {"f32", "f16", "q8_0"}, "How keys and values are kept");
   command.flag("--offline", offline, "Never fetch a model that is not there");
+}
+
+KvType kv_type_of(const EngineFlags& flags) {
+  if (flags.kv_type == "f32") return KvType::f32;
+  if (flags.kv_type == "q8_0") return KvType::q8_0;
+  return KvType::f16;
 }
 
 std::filesystem::path find_model(const std::string& name) {
@@ -73,10 +73,10 @@ Engine start_engine(std::shared_ptr<Model> model, const EngineFlags& flags, std:
                            flags.threads > 0 ? static_cast<int>(flags.threads) : default_threads());
   model->prepare(*engine.pool);
   engine.model = std::move(model);
-  engine.runner = std::make_unique<ModelRunner>(engine.model, *engine.pool,
-                                                RunnerOptions{.context_length = flags.context,
-                                                              .kv_type = kv_type_of(flags.kv_type),
-                                                              .max_chains = chains});
+  engine.runner = std::make_unique<ModelRunner>(
+      engine.model, *engine.pool,
+      RunnerOptions{
+          .context_length = flags.context, .kv_type = kv_type_of(flags), .max_chains = chains});
   return engine;
 }
 

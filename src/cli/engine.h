@@ -25,6 +25,9 @@ struct EngineFlags {
   void declare(Command& command);
 };
 
+/// What --kv-type names.
+KvType kv_type_of(const EngineFlags& flags);
+
 /// A model that is ready to run.
 struct Engine {
   std::shared_ptr<const Model> model;

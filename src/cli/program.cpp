@@ -29,6 +29,8 @@ struct CommandEntry {
 
 constexpr CommandEntry kCommands[] = {
     {"run", "Chat with a model, or let it answer or continue one text", &add_run, true},
+    {"serve", "Serve models over HTTP: chat page, OpenAI, Anthropic and Ollama APIs", &add_serve,
+     true},
     {"pull", "Fetch a model into the model folder", &add_pull, false},
     {"list", "List the models on this machine", &add_list, false},
     {"show", "Show what a model is: sizes, architecture, template", &add_show, true},

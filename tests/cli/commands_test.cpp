@@ -17,9 +17,9 @@ using testing::StartsWith;
 
 Json json_of(const Outcome& outcome) { return parse_json(outcome.out, "standard output"); }
 
-const std::vector<std::string> kCommands{"run",   "pull",    "list",     "show",
-                                         "rm",    "convert", "tokenize", "perplexity",
-                                         "bench", "embed",   "doctor",   "completion"};
+const std::vector<std::string> kCommands{"run",   "serve",   "pull",      "list",       "show",
+                                         "rm",    "convert", "tokenize",  "perplexity", "bench",
+                                         "embed", "doctor",  "completion"};
 
 TEST(Cli, HelpAndVersion) {
   Program program;
@@ -250,8 +250,8 @@ TEST(Cli, CtrlCInOneAnswerIs130) {
   Program program;
   const TinyModel model;
   program.interrupt = true;
-  const Outcome outcome =
-      program.run({"run", model.path(), "--ignore-end", "--context-shift", "--raw", "hello"});
+  const Outcome outcome = program.run(
+      {"run", model.path(), "-n", "-1", "--ignore-end", "--context-shift", "--raw", "hello"});
   EXPECT_EQ(outcome.code, 130);
   EXPECT_THAT(outcome.error, Not(HasSubstr("error")));
 }
