@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "cli/constraint_flags.h"
 #include "generate/generate_options.h"
 #include "token/tokenizer.h"
 
@@ -13,8 +14,13 @@ namespace jielong::cli {
 
 /// The flags that say how to continue a chain.
 struct GenerationFlags {
+  /// Long enough for a long answer, short enough that a small model which only repeats itself
+  /// does not go on until the context is full.
+  static constexpr std::int64_t kDefaultMaxTokens = 2048;
+
   SamplerSettings sampling;
-  std::int64_t max_tokens = -1;
+  ConstraintFlags form;
+  std::int64_t max_tokens = kDefaultMaxTokens;
   std::optional<std::uint64_t> seed;
   std::int64_t mirostat = 0;
   std::string order;

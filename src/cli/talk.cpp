@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -49,7 +50,11 @@ GenerateResult search_beams(const Talk& talk, std::span<const Token> prompt) {
   options.beams = flags.beams;
   options.results = flags.answers;
   options.length_penalty = flags.length_penalty;
-  options.max_tokens = flags.generation.max_tokens > 0 ? flags.generation.max_tokens : 64;
+  const std::int64_t room =
+      talk.engine.runner->context_length() - static_cast<std::int64_t>(prompt.size()) + 1;
+  options.max_tokens =
+      flags.generation.max_tokens < 0 ? room : std::min(room, flags.generation.max_tokens);
+  options.constraint = flags.generation.form.constraint(talk.tokenizer());
   options.end_tokens.assign(vocabulary.end_tokens().begin(), vocabulary.end_tokens().end());
   GenerateResult result;
   for (BeamResult& beam : beam_search(*talk.engine.runner, prompt, options, &interrupted)) {
@@ -65,6 +70,24 @@ GenerateResult search_beams(const Talk& talk, std::span<const Token> prompt) {
   }
   result.stats.prompt_tokens = static_cast<std::int64_t>(prompt.size());
   return result;
+}
+
+/// Why an answer ended that neither the model nor the user has ended.
+std::string reason_to_stop(const Talk& talk, const GenerateResult& result) {
+  for (const ChainResult& chain : result.chains) {
+    if (chain.finish == FinishReason::context_full) {
+      return fmt::format(
+          "the context of {} tokens is full: -c makes it longer, --context-shift forgets the older "
+          "half and goes on",
+          talk.engine.runner->context_length());
+    }
+    constexpr std::int64_t kLimit = GenerationFlags::kDefaultMaxTokens;
+    if (chain.finish == FinishReason::length && talk.flags.generation.max_tokens == kLimit &&
+        static_cast<std::int64_t>(chain.tokens.size()) >= kLimit) {
+      return fmt::format("stopped after {} tokens: -n sets another limit, -n -1 none", kLimit);
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -157,6 +180,8 @@ GenerateResult Talk::generate_and_show(const std::string& raw_text) {
     json.update(result_to_json(result, tokenizer(), view.dice()));
     console.print_json(json);
   }
+  const std::string reason = reason_to_stop(*this, result);
+  if (!reason.empty()) console.note(console.paint_error(Style::dim, "note: " + reason));
   if (flags.timings) console.note(console.paint_error(Style::dim, describe(result.stats)));
   return result;
 }

@@ -110,7 +110,7 @@ TEST(Repl, AnswersAndLeaves) {
 }
 
 TEST(Repl, CtrlCStopsTheAnswerAndNotTheProgram) {
-  Conversation talk({"--ignore-end", "--context-shift"});
+  Conversation talk({"-n", "-1", "--ignore-end", "--context-shift"});
   ASSERT_TRUE(talk.shows(">>> "));
   talk.send("hello\n");
   ASSERT_TRUE(talk.shows("hello"));
