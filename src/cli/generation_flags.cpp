@@ -66,6 +66,8 @@ void GenerationFlags::declare(Command& c) {
          "When the context is full, drop the older half and go on");
   c.value("--keep", keep, "Tokens at the beginning that a context shift never drops");
 
+  form.declare(c);
+
   c.group("Dice");
   c.value("--temp", sampling.temperature, "Temperature; 0: always the most probable token");
   c.value("-s,--seed", seed, "Seed of the dice: the same seed gives the same bytes");
@@ -130,6 +132,7 @@ GenerateOptions GenerationFlags::options(const Tokenizer& tokenizer,
   options.show_special = show_special;
   options.logprobs = logprobs;
   options.trace_top = dice;
+  options.constraint = form.constraint(tokenizer);
   return options;
 }
 
@@ -140,6 +143,7 @@ std::string GenerationFlags::describe(const Tokenizer& tokenizer) const {
     text += sampler->describe();
   }
   if (text.empty()) text = "plain dice";
+  if (const std::string bound = form.describe(); !bound.empty()) text += ", " + bound;
   return ignore_end ? text + ", END forbidden" : text;
 }
 

@@ -79,6 +79,8 @@ void add_run(Command& command, Console& console) {
                   "one answer, always the same");
   command.example("jielong run gemma3 --raw --show-dice -n 1 台灣大",
                   "draw what may follow, before and after each sampler");
+  command.example("jielong run --regex \"(yes|no), because [a-z ,]{10,80}\\.\" \"Is water wet?\"",
+                  "an answer that must have this form");
   command.example("cat letter.txt | jielong run smollm2 \"Summarize:\" -f -",
                   "a prompt with a file");
   command.action([flags, &console] { run(*flags, console); });
