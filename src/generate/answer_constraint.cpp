@@ -18,15 +18,25 @@ GrammarCache& shapes() {
   return cache;
 }
 
-Pointer shape_grammar(const AnswerShape& shape) {
+std::string_view kind_of(const AnswerShape& shape) {
   switch (shape.kind) {
-    case AnswerShape::Kind::json: return shapes().get("json", shape.source);
-    case AnswerShape::Kind::json_schema: return shapes().get("json-schema", shape.source);
-    case AnswerShape::Kind::gbnf: return shapes().get("gbnf", shape.source);
-    case AnswerShape::Kind::regex: return shapes().get("regex", shape.source);
+    case AnswerShape::Kind::json: return "json";
+    case AnswerShape::Kind::json_schema: return "json-schema";
+    case AnswerShape::Kind::gbnf: return "gbnf";
+    case AnswerShape::Kind::regex: return "regex";
     case AnswerShape::Kind::free: break;
   }
-  return nullptr;
+  return {};
+}
+
+Pointer shape_grammar(const AnswerShape& shape) {
+  if (shape.kind == AnswerShape::Kind::free) return nullptr;
+  try {
+    return shapes().get(kind_of(shape), shape.source);
+  } catch (const Error& error) {
+    if (shape.where.empty()) throw;
+    throw error.within(shape.where);
+  }
 }
 
 }  // namespace

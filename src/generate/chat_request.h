@@ -20,6 +20,7 @@ struct AnswerShape {
   enum class Kind : std::uint8_t { free, json, json_schema, gbnf, regex };
   Kind kind = Kind::free;
   std::string source;  ///< the schema, grammar or expression
+  std::string where;   ///< the request's field it came from, named in errors
 };
 
 /// A turn of a conversation as every API dialect means it, or a plain text to continue.

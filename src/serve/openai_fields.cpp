@@ -190,7 +190,8 @@ AnswerShape read_format(const OrderedJson& format, const std::string& path, bool
     }
     shape.kind = AnswerShape::Kind::json_schema;
     shape.source = schema->dump();
-    check_grammar_size(shape.source, from.path("schema"), limits);
+    shape.where = from.path("schema");
+    check_grammar_size(shape.source, shape.where, limits);
   };
   const auto pass_over_names = [](RequestFields& from) {
     from.text("name", 256);
@@ -227,7 +228,7 @@ void read_response_format(RequestFields& fields, const Limits& limits, AnswerSha
       throw bad_input("the answer can have one form only", fields.path(name),
                       "give one of response_format, grammar and regex");
     }
-    shape = {kind, *source};
+    shape = {kind, *source, fields.path(name)};
   }
 }
 

@@ -12,6 +12,7 @@ namespace {
 using Kind = AnswerPiece::Kind;
 
 constexpr std::string_view kToolCall = "<tool_call>", kFunction = "<function=";
+constexpr std::string_view kFence = "```json";
 constexpr std::string_view kPythonTag = "<|python_tag|>", kToolCalls = "[TOOL_CALLS]";
 
 /// What may be a call but has not said its name after so many bytes is text. It also bounds
@@ -116,7 +117,10 @@ struct AnswerParser::State {
     switch (format.tools) {
       case AnswerFormat::ToolSyntax::xml: marks.push_back(kFunction); [[fallthrough]];
       case AnswerFormat::ToolSyntax::none:
-      case AnswerFormat::ToolSyntax::hermes: marks.push_back(kToolCall); break;
+      case AnswerFormat::ToolSyntax::hermes:
+        marks.push_back(kToolCall);
+        if (mode == Mode::start) marks.push_back(kFence);
+        break;
       case AnswerFormat::ToolSyntax::llama3: marks.push_back(kPythonTag); break;
       case AnswerFormat::ToolSyntax::mistral: marks.push_back(kToolCalls); break;
     }
@@ -154,7 +158,9 @@ struct AnswerParser::State {
     } else if (mark == kToolCall) {
       open(tagged_section(types), mark);
     } else if (mark == kPythonTag) {
-      open(objects_section(true), mark);
+      open(objects_section(), mark);
+    } else if (mark == kFence) {
+      open(fenced_section(types), mark);
     } else {
       open(mistral_section(), mark);
     }
@@ -175,9 +181,9 @@ struct AnswerParser::State {
       return;
     }
     if (mode == Mode::start) {
-      if (tools && byte == '{' && format.tools == AnswerFormat::ToolSyntax::llama3 && !end) {
-        return open(objects_section(false), "{");
-      }
+      const bool bare = format.tools != AnswerFormat::ToolSyntax::mistral &&
+                        format.tools != AnswerFormat::ToolSyntax::xml;
+      if (tools && bare && byte == '{' && !end) return open(objects_section(types), "{");
       mode = Mode::content;
     }
     emit(spaces);

@@ -29,7 +29,8 @@ struct AnswerPiece {
 struct AnswerFormat {
   enum class ToolSyntax : std::uint8_t {
     none,     ///< the template knows no tools: calls are asked for in the prompt, as hermes
-    hermes,   ///< <tool_call>{"name": …, "arguments": …}</tool_call> (Qwen, SmolLM, Hermes)
+    hermes,   ///< <tool_call>{"name": …, "arguments": …}</tool_call> (Qwen, SmolLM, Hermes), or
+              ///< the object alone or in a ```json fence at the beginning of the answer
     llama3,   ///< {"name": …, "parameters": …}, maybe after <|python_tag|>
     mistral,  ///< [TOOL_CALLS][{"name": …, "arguments": …}], also [TOOL_CALLS]name[ARGS]{…}
     xml       ///< <function=name><parameter=key>value</parameter></function> (Qwen3-Coder)

@@ -116,7 +116,8 @@ bool ObjectCall::take_value(CallSink& sink) {
   if (streaming_ || key_ == Key::other) return true;
   if (key_ == Key::name) {
     name_ = unquoted(text_);
-    return !name_.empty();
+    const bool any_name = known_ == nullptr || known_->empty();
+    return !name_.empty() && (any_name || known_->contains(name_));
   }
   if (text_.front() == '"') text_ = unquoted(text_);
   if (text_ == "null") text_ = "{}";

@@ -14,9 +14,11 @@ class ObjectCall {
  public:
   using Result = ToolSection::Result;
 
-  /// @param certain whether it follows a mark: then other keys are passed over, and arguments
-  ///   may be missing
-  explicit ObjectCall(bool certain) : certain_(certain) {}
+  /// A call behind a mark: other keys are passed over, and arguments may be missing.
+  ObjectCall() = default;
+  /// What may be a call or any other object: only a name among `known` (if there are any) and
+  /// arguments make it one. `known` must outlive it.
+  explicit ObjectCall(const ToolTypes& known) : certain_(false), known_(&known) {}
   /// `done` comes with the closing brace.
   Result push(char byte, CallSink& sink);
 
@@ -30,7 +32,8 @@ class ObjectCall {
   bool take_arguments(CallSink& sink);
   Result after_value(char byte, CallSink& sink);
 
-  bool certain_;
+  bool certain_ = true;
+  const ToolTypes* known_ = nullptr;
   State state_ = State::begin;
   std::string text_;  ///< of the key, or of a value that is not passed on yet
   bool escaped_ = false;

@@ -12,12 +12,17 @@ namespace {
 
 using Result = ToolSection::Result;
 
-/// <tool_call> … </tool_call>
+/// <tool_call> … </tool_call>, or ```json … ```
 class TaggedSection : public ToolSection {
  public:
-  TaggedSection(const ToolTypes& types, bool in_function) : function_(types, in_function) {
-    if (in_function) form_ = Form::function;
-  }
+  enum class Form : std::uint8_t { unknown, object, function, end };
+
+  TaggedSection(const ToolTypes& types, Form form)
+      : form_(form), function_(types, form == Form::function) {}
+
+  /// A fence.
+  explicit TaggedSection(const ToolTypes& types)
+      : form_(Form::object), object_(types), function_(types, false), end_("```") {}
 
   Result push(char byte, CallSink& sink) override {
     if (form_ == Form::end) return read_end(byte);
@@ -33,28 +38,26 @@ class TaggedSection : public ToolSection {
   }
 
  private:
-  enum class Form : std::uint8_t { unknown, object, function, end };
-  static constexpr std::string_view kEnd = "</tool_call>";
-
   Result read_end(char byte) {
     left_over_ += byte;
     if (matched_ == 0 && is_json_space(byte)) return Result::more;
-    if (byte != kEnd[matched_]) return Result::done;
-    if (++matched_ < kEnd.size()) return Result::more;
+    if (byte != end_[matched_]) return Result::done;
+    if (++matched_ < end_.size()) return Result::more;
     left_over_.clear();
     return Result::done;
   }
 
-  Form form_ = Form::unknown;
-  ObjectCall object_{true};
+  Form form_;
+  ObjectCall object_;
   FunctionCall function_;
+  std::string_view end_ = "</tool_call>";
   std::size_t matched_ = 0;
 };
 
 /// {…}; {…}
 class ObjectsSection : public ToolSection {
  public:
-  explicit ObjectsSection(bool certain) : object_(certain) {}
+  explicit ObjectsSection(ObjectCall first) : object_(std::move(first)) {}
 
   Result push(char byte, CallSink& sink) override {
     if (in_object_) {
@@ -69,7 +72,7 @@ class ObjectsSection : public ToolSection {
       left_over_.clear();
       after_semicolon_ = false;
       in_object_ = true;
-      object_ = ObjectCall(true);
+      object_ = ObjectCall();
       return object_.push(byte, sink);
     }
     if (after_semicolon_ || byte != ';') return Result::done;
@@ -100,7 +103,7 @@ class MistralSection : public ToolSection {
       case State::arguments: return read_arguments(byte, sink);
       case State::before_object:
         if (is_json_space(byte)) return Result::more;
-        object_ = ObjectCall(true);
+        object_ = ObjectCall();
         state_ = State::object;
         [[fallthrough]];
       case State::object: {
@@ -145,7 +148,7 @@ class MistralSection : public ToolSection {
 
   State state_ = State::begin;
   bool in_list_ = false;
-  ObjectCall object_{true};
+  ObjectCall object_;
   std::string header_;
   JsonScanner scanner_;
 };
@@ -191,15 +194,23 @@ ToolTypes tool_types(std::string_view definitions) {
 }
 
 std::unique_ptr<ToolSection> tagged_section(const ToolTypes& types) {
-  return std::make_unique<TaggedSection>(types, false);
+  return std::make_unique<TaggedSection>(types, TaggedSection::Form::unknown);
 }
 
 std::unique_ptr<ToolSection> function_section(const ToolTypes& types) {
-  return std::make_unique<TaggedSection>(types, true);
+  return std::make_unique<TaggedSection>(types, TaggedSection::Form::function);
 }
 
-std::unique_ptr<ToolSection> objects_section(bool certain) {
-  return std::make_unique<ObjectsSection>(certain);
+std::unique_ptr<ToolSection> fenced_section(const ToolTypes& types) {
+  return std::make_unique<TaggedSection>(types);
+}
+
+std::unique_ptr<ToolSection> objects_section() {
+  return std::make_unique<ObjectsSection>(ObjectCall());
+}
+
+std::unique_ptr<ToolSection> objects_section(const ToolTypes& types) {
+  return std::make_unique<ObjectsSection>(ObjectCall(types));
 }
 
 std::unique_ptr<ToolSection> mistral_section() { return std::make_unique<MistralSection>(); }

@@ -53,9 +53,12 @@ ToolTypes tool_types(std::string_view definitions);
 std::unique_ptr<ToolSection> tagged_section(const ToolTypes& types);
 /// The same, the mark <function= being read already.
 std::unique_ptr<ToolSection> function_section(const ToolTypes& types);
-/// Objects separated by semicolons. Without a mark before them (`certain` false) nothing but a
-/// name and parameters may stand in the first.
-std::unique_ptr<ToolSection> objects_section(bool certain);
+/// What follows ```json at the beginning of an answer, when it is a call of a known tool.
+std::unique_ptr<ToolSection> fenced_section(const ToolTypes& types);
+/// Objects separated by semicolons, behind <|python_tag|>.
+std::unique_ptr<ToolSection> objects_section();
+/// The same without a mark, when the first is a call of a known tool.
+std::unique_ptr<ToolSection> objects_section(const ToolTypes& types);
 /// What follows [TOOL_CALLS].
 std::unique_ptr<ToolSection> mistral_section();
 

@@ -150,6 +150,18 @@ TEST(AnswerParser, ReadsLlama3Calls) {
   expect_parsed(format(Syntax::llama3), "{", "content({)");
 }
 
+TEST(AnswerParser, ReadsCallsWithoutMarksWhenTheToolIsKnown) {
+  constexpr std::string_view kTools = R"([{"type":"function","function":{"name":"f"}}])";
+  const std::string call = R"({"name": "f", "arguments": {"a": 1}})";
+  expect_parsed(format(Syntax::hermes), call, "call0 f({\"a\": 1}).", true, kTools);
+  expect_parsed(format(Syntax::none), "```json\n" + call + "\n```", "call0 f({\"a\": 1}).", true,
+                kTools);
+  expect_parsed(format(Syntax::hermes), "```json\n" + call, "call0 f({\"a\": 1}).", true, kTools);
+  const std::string other = "```json\n{\"name\": \"g\", \"arguments\": {}}\n```";
+  expect_parsed(format(Syntax::hermes), other, "content(" + other + ")", true, kTools);
+  expect_parsed(format(Syntax::hermes), "As " + call, "content(As " + call + ")", true, kTools);
+}
+
 TEST(AnswerParser, ReadsMistralCalls) {
   expect_parsed(format(Syntax::mistral),
                 "[TOOL_CALLS][{\"name\": \"a\", \"arguments\": {}}, {\"name\": \"b\", "
@@ -221,8 +233,8 @@ TEST(JsonScanner, KnowsWholeValues) {
 }
 
 TEST(JsonScanner, RefusesWhatIsNone) {
-  for (const char* text : {"}", "[1,]", "{\"a\"}", "{\"a\":1,}", "1.x", "[01]", "tru3", "\"\n", "[1}",
-                           "\"\\x", "\"\\ud83dx", "\"\\ude00", "{1", "--", "\"\\u00g"}) {
+  for (const char* text : {"}", "[1,]", "{\"a\"}", "{\"a\":1,}", "1.x", "[01]", "tru3", "\"\n",
+                           "[1}", "\"\\x", "\"\\ud83dx", "\"\\ude00", "{1", "--", "\"\\u00g"}) {
     EXPECT_EQ(scan(text), JsonScanner::Result::invalid) << text;
   }
   EXPECT_EQ(scan(std::string(1000, '[')), JsonScanner::Result::invalid);
