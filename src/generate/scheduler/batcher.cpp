@@ -99,7 +99,8 @@ bool Batcher::waits_for_prefix(const Request& request) const {
   std::optional<std::size_t> here;
   for (const auto& running : running_) {
     const Chain& chain = *running->chain;
-    if (!running->active() || !chain.result().tokens.empty()) continue;
+    // Nor for one that has to wait itself.
+    if (!running->active() || !running->moved || !chain.result().tokens.empty()) continue;
     const std::span<const Token> evaluated = chain.evaluated();
     std::size_t same = common_length(evaluated, prompt);
     if (same < evaluated.size()) continue;  // what they have in common is evaluated

@@ -99,7 +99,9 @@ void Batcher::plan() {
   }
   batch_.clear();
   batched_.clear();
+  for (const auto& running : running_) running->moved = false;
   for (const Part& part : parts_) {
+    part.running->moved = true;
     try {
       batch_.add(*part.running->chain, part.rows);
       batched_.push_back(part.running);

@@ -165,8 +165,7 @@ std::int64_t read_prefixes(const std::filesystem::path& path, PrefixTree& tree) 
         first ? nullptr : nodes[static_cast<std::size_t>(record.parent)];
     const std::int64_t end = (first || parent == nullptr ? 0 : parent->end) +
                              static_cast<std::int64_t>(record.tokens.size());
-    const bool room =
-        runner.used_blocks() < runner.max_blocks() && end <= runner.context_length();
+    const bool room = runner.used_blocks() < runner.max_blocks() && end <= runner.context_length();
     const bool reachable = first || parent != nullptr;
     nodes.push_back(room && reachable
                         ? tree.restore(parent, record.tokens, record.block, last - nodes.size())

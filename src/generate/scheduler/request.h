@@ -62,6 +62,7 @@ struct Running {
   EventLog events;
   std::int64_t kept = 0;    ///< tokens of its prompt that the prefix tree has
   std::size_t counted = 0;  ///< of its tokens, in the statistics
+  bool moved = true;        ///< the last step evaluated some of its tokens, or it is new
   std::exception_ptr failure;
 
   bool active() const { return !request->error && !chain->finished() && !chain->suspended(); }

@@ -123,6 +123,27 @@ TEST(BatcherMemory, WhoWaitsForACancelledOneGoesOn) {
   EXPECT_EQ(bench[second].tokens, alone(join(system, {2}), sampled(3)));
 }
 
+TEST(BatcherMemory, NobodyWaitsForOneThatWaitsItself) {
+  PagedRunner runner;
+  SchedulerOptions options;
+  options.prefill_rows = 32;
+  Bench bench(runner, options);
+  const auto system = prompt_of(40, 5);
+  bench.add(prompt_of(500, 1), sampled(3));  // the oldest: half of the rows
+  const std::size_t stuck = bench.add(join(system, prompt_of(400, 2)), sampled(3));
+  for (std::uint64_t i = 0; i < 20; ++i) bench.add(prompt_of(100, 10 + i), sampled(1));
+  bench.step();
+  const std::size_t brief = bench.add(join(system, prompt_of(5, 3)), sampled(3));
+  int steps = 0;
+  while (bench.tokens(brief) == 0) {
+    bench.step();
+    ++steps;
+  }
+  EXPECT_LE(steps, 4) << "45 tokens at 16 a step, ahead of the longer ones";
+  EXPECT_EQ(bench.tokens(stuck), 0U);
+  bench.run();
+}
+
 TEST(BatcherMemory, PrefixesGoBeforeChains) {
   PagedRunner runner(20);
   Bench bench(runner);
