@@ -23,7 +23,7 @@ struct Rows {
 
 typedef std::uint32_t FourWords __attribute__((vector_size(16)));
 
-FourWords load_four(const std::uint32_t* from) {
+FourWords load_four(const std::byte* from) {
   FourWords v;
   std::memcpy(&v, from, sizeof v);
   return v;
@@ -187,23 +187,30 @@ void put_row(const BlockIQ4_XS& b, std::uint32_t* words) {
   }
 }
 
-/// (n, words) to (words, n), four by four.
+/// The words [w, w + 4) of the rows [n, n + 4), turned: word by word four outputs. `rows` is
+/// (n, words) with `stride` bytes from row to row.
+std::array<FourWords, 4> turn_four(const std::byte* rows, std::size_t stride) {
+  const FourWords a = load_four(rows), b = load_four(rows + stride),
+                  c = load_four(rows + 2 * stride), d = load_four(rows + 3 * stride);
+  const FourWords ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5),
+                  ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7),
+                  cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5),
+                  cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  return {__builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5),
+          __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7),
+          __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5),
+          __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)};
+}
+
+/// (n, words) to (words, n).
 template <int words>
 void put_rows(const Rows<words>& rows, std::byte* panel) {
   for (int w = 0; w < words; w += 4) {
     for (int n = 0; n < kOutputs; n += 4) {
-      const FourWords a = load_four(&rows.w[n][w]), b = load_four(&rows.w[n + 1][w]),
-                      c = load_four(&rows.w[n + 2][w]), d = load_four(&rows.w[n + 3][w]);
-      const FourWords ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5),
-                      ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7),
-                      cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5),
-                      cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-      const FourWords turned[] = {__builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5),
-                                  __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7),
-                                  __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5),
-                                  __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)};
+      const auto turned =
+          turn_four(reinterpret_cast<const std::byte*>(&rows.w[n][w]), sizeof rows.w[n]);
       for (int i = 0; i < 4 && w + i < words; ++i) {
-        std::memcpy(panel + 64 * (w + i) + 4 * n, &turned[i], sizeof turned[i]);
+        std::memcpy(panel + 64 * (w + i) + 4 * n, &turned[static_cast<std::size_t>(i)], 16);
       }
     }
   }
@@ -321,22 +328,44 @@ void pack_super(const PanelSource& source, std::byte* panel) {
   }
 }
 
+/// Four words of four outputs as rows of elements: a word is one f32 or two halves.
+void put_elements(const std::array<FourWords, 4>& words, std::byte* to, std::uint32_t) {
+  for (std::size_t i = 0; i < 4; ++i) std::memcpy(to + 64 * i, &words[i], 16);
+}
+void put_elements(const std::array<FourWords, 4>& words, std::byte* to, std::uint16_t) {
+  typedef std::uint16_t Halves __attribute__((vector_size(16)));
+  for (std::size_t i = 0; i < 4; ++i) {
+    Halves pairs;
+    std::memcpy(&pairs, &words[i], 16);
+    pairs = __builtin_shufflevector(pairs, pairs, 0, 2, 4, 6, 1, 3, 5, 7);
+    std::memcpy(to + 64 * i, &pairs, 8);
+    std::memcpy(to + 64 * i + 32, reinterpret_cast<const std::byte*>(&pairs) + 8, 8);
+  }
+}
+
 /// (n, k) to (k, n).
 template <typename Element>
 void pack_plain(const PanelSource& source, std::byte* panel) {
-  constexpr std::int64_t kRun = 16;  // values of one output copied at a time
+  constexpr std::int64_t kRun = 16 / sizeof(Element);  // values in four words
+  constexpr std::size_t kRow = kOutputs * sizeof(Element);
   if (source.outputs < kOutputs) {
-    std::memset(panel, 0, static_cast<std::size_t>(source.in) * kOutputs * sizeof(Element));
+    std::memset(panel, 0, static_cast<std::size_t>(source.in) * kRow);
   }
-  for (std::int64_t k = 0; k < source.in; k += kRun) {
-    const std::int64_t count = source.in - k < kRun ? source.in - k : kRun;
+  std::int64_t k = 0;
+  for (; source.outputs == kOutputs && k + kRun <= source.in; k += kRun) {
+    const std::byte* from = source.rows + static_cast<std::size_t>(k) * sizeof(Element);
+    for (std::size_t n = 0; n < kOutputs; n += 4) {
+      put_elements(turn_four(from + n * source.row_bytes, source.row_bytes),
+                   panel + static_cast<std::size_t>(k) * kRow + n * sizeof(Element), Element{});
+    }
+  }
+  for (; k < source.in; ++k) {
     for (int n = 0; n < source.outputs; ++n) {
-      const std::byte* row = source.rows + static_cast<std::size_t>(n) * source.row_bytes +
-                             static_cast<std::size_t>(k) * sizeof(Element);
-      for (std::int64_t i = 0; i < count; ++i) {
-        std::memcpy(panel + static_cast<std::size_t>((k + i) * kOutputs + n) * sizeof(Element),
-                    row + static_cast<std::size_t>(i) * sizeof(Element), sizeof(Element));
-      }
+      std::memcpy(panel + static_cast<std::size_t>(k) * kRow +
+                      static_cast<std::size_t>(n) * sizeof(Element),
+                  source.rows + static_cast<std::size_t>(n) * source.row_bytes +
+                      static_cast<std::size_t>(k) * sizeof(Element),
+                  sizeof(Element));
     }
   }
 }
