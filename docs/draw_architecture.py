@@ -5,12 +5,12 @@ from pathlib import Path
 
 FLOORS = [  # top down: name, what it is for, whether code stands there already
     ("cli · facade", "the doors: the program, the C and C++ interface", True),
-    ("serve", "HTTP server, the page", False),
+    ("serve", "HTTP server, three API dialects, the page", True),
     ("agent · studio", "what the AI does", False),
     ("adapt", "LoRA, edit, merge, patch, receipt", False),
     ("evaluate", "what a model can do", True),
     ("train", "finding θ", False),
-    ("generate", "continuing the chain: samplers, dice, drafts", True),
+    ("generate", "continuing many chains: samplers, dice, grammars", True),
     ("model", "f_θ: families, layers, weight files, templates, store", True),
     ("token", "things ↔ tokens, one vocabulary", True),
     ("tensor", "formats, kernels per instruction set, attention", True),
