@@ -13,11 +13,6 @@
 namespace jielong {
 namespace {
 
-void check_schema(const Schema& schema) {
-  if (schema.json->is_boolean() || schema.json->is_object()) return;
-  throw_bad_schema("a schema is an object, true or false", schema.pointer);
-}
-
 const std::string& read_string(const Schema& text) {
   if (!text.json->is_string()) throw_bad_schema("must be a string", text.pointer);
   return text.json->get_ref<const std::string&>();
@@ -50,20 +45,17 @@ void tighten_upper(Shape& shape, const Shape::Bound& bound) {
 }
 
 Shape::ArrayPart& array_part(Shape& shape, const Schema& source) {
-  if (shape.arrays.empty()) shape.arrays.push_back({source.json, {}, {}});
+  if (shape.arrays.empty()) shape.arrays.emplace_back().source = source.json;
   return shape.arrays.back();
 }
 
 Shape::ObjectPart& object_part(Shape& shape, const Schema& source) {
-  if (shape.objects.empty()) shape.objects.push_back({source.json, {}, {}, {}});
+  if (shape.objects.empty()) shape.objects.emplace_back().source = source.json;
   return shape.objects.back();
 }
 
 /// Keywords that are known and not compiled, unless their value says nothing.
 bool is_harmless(const std::string& keyword, const OrderedJson& schema, const OrderedJson& value) {
-  if (keyword == "unevaluatedItems" || keyword == "unevaluatedProperties") {
-    return value.is_boolean() && value.get<bool>();
-  }
   if (keyword == "contains") {
     return schema.contains("minContains") && schema["minContains"] == 0 &&
            !schema.contains("maxContains");
@@ -72,8 +64,7 @@ bool is_harmless(const std::string& keyword, const OrderedJson& schema, const Or
   return false;
 }
 
-constexpr std::array kRefused = {"unevaluatedItems", "unevaluatedProperties", "contains",
-                                 "dependencies",     "$dynamicRef",           "$recursiveRef"};
+constexpr std::array kRefused = {"contains", "dependencies", "$dynamicRef", "$recursiveRef"};
 constexpr std::array kRead = {"type",
                               "enum",
                               "const",
@@ -98,9 +89,18 @@ constexpr std::array kRead = {"type",
                               "minProperties",
                               "maxProperties",
                               "propertyNames"};
-constexpr std::array kCombine = {
-    "$ref", "allOf", "anyOf", "oneOf", "not", "if", "then", "dependentSchemas", "dependentRequired",
-    "else"};
+constexpr std::array kCombine = {"$ref",
+                                 "allOf",
+                                 "anyOf",
+                                 "oneOf",
+                                 "not",
+                                 "if",
+                                 "then",
+                                 "else",
+                                 "dependentSchemas",
+                                 "dependentRequired",
+                                 "unevaluatedItems",
+                                 "unevaluatedProperties"};
 
 template <std::size_t N>
 bool is_among(const std::array<const char*, N>& names, const std::string& keyword) {
@@ -171,6 +171,11 @@ void read_keyword(Shape& shape, const Schema& schema, const std::string& keyword
 }
 
 }  // namespace
+
+void check_schema(const Schema& schema) {
+  if (schema.json->is_boolean() || schema.json->is_object()) return;
+  throw_bad_schema("a schema is an object, true or false", schema.pointer);
+}
 
 bool is_assertion(const std::string& keyword) {
   return is_among(kRead, keyword) || is_among(kCombine, keyword) || is_among(kRefused, keyword);

@@ -16,6 +16,9 @@ Shape read_keywords(const Schema& schema, bool is_root);
 /// Whether a keyword says something about which values are valid.
 bool is_assertion(const std::string& keyword);
 
+/// Throws Error(bad_input) unless it is an object, true or false.
+void check_schema(const Schema& schema);
+
 /// The bits of Shape::Type of `type`, a name or a list of names.
 unsigned read_types(const Schema& type);
 /// A list of schemas, not empty.

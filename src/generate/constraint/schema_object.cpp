@@ -103,7 +103,9 @@ std::vector<ExprId> ObjectWriter::other_members(const Shape& shape,
   bool open = false, lists_some = !shape.required.empty();
   for (std::size_t i = 0; i < shape.objects.size(); ++i) {
     const Shape::ObjectPart& part = shape.objects[i];
-    for (const auto& [name, schema] : part.properties) lists_some |= !is_false(schema);
+    for (const auto& [name, schema] : part.properties) {
+      lists_some |= !part.negated && !is_false(schema);
+    }
     for (const auto& [pattern, schema] : part.patterns) patterns.emplace_back(pattern, schema, i);
     open = open || part.additional;
   }

@@ -41,6 +41,14 @@ std::optional<Shape::Bound> tighter(const std::optional<Shape::Bound>& a,
   return a->exclusive ? a : b;
 }
 
+/// What a schema that does not hold says about one property.
+Shape::ObjectPart denied(const OrderedJson& source, const std::string& name, Schema schema) {
+  Shape::ObjectPart part;
+  part.source = &source;
+  part.properties.emplace_back(name, std::move(schema));
+  return part;
+}
+
 }  // namespace
 
 const OrderedJson& everything_schema() {
@@ -173,18 +181,63 @@ std::vector<Shape> ShapeMaker::expand_applicators(const Schema& schema) {
     for (const Schema& part : read_schema_list(schema.at("anyOf"))) append(any, shapes_of(part));
     shapes = multiply(shapes, any);
   }
-  if (has("not")) shapes = multiply(shapes, negate(schema.at("not")));
+  if (has("not")) shapes = multiply(shapes, opposites(schema.at("not")));
   if (has("if") && (has("then") || has("else"))) shapes = multiply(shapes, conditional(schema));
   for (const char* keyword : {"dependentRequired", "dependentSchemas"}) {
     if (has(keyword)) shapes = multiply(shapes, dependent(schema, keyword));
   }
   if (has("oneOf")) shapes = one_of(shapes, schema.at("oneOf"));
+  add_unevaluated(shapes, schema);
   return shapes;
+}
+
+/// unevaluatedProperties and unevaluatedItems: what no part of the schema that holds has spoken
+/// of. Each shape knows the parts it is made of; a branch that holds besides could only allow
+/// more.
+void ShapeMaker::add_unevaluated(std::vector<Shape>& shapes, const Schema& schema) {
+  if (schema.json->contains("unevaluatedProperties")) {
+    const Schema others = schema.at("unevaluatedProperties");
+    check_schema(others);
+    for (Shape& shape : shapes) {
+      Shape::ObjectPart rest;
+      rest.source = &made_.emplace_back(true);
+      rest.additional = others;
+      bool all = false;
+      for (const Shape::ObjectPart& part : shape.objects) {
+        if (part.negated) continue;
+        all = all || part.additional;
+        for (const auto& [name, value] : part.properties) {
+          rest.properties.emplace_back(name, Schema{&everything_schema(), value.pointer});
+        }
+        for (const auto& [pattern, value] : part.patterns) {
+          rest.patterns.emplace_back(pattern, Schema{&everything_schema(), value.pointer});
+        }
+      }
+      if (!all) shape.objects.push_back(std::move(rest));
+    }
+  }
+  if (schema.json->contains("unevaluatedItems")) {
+    const Schema others = schema.at("unevaluatedItems");
+    check_schema(others);
+    for (Shape& shape : shapes) {
+      Shape::ArrayPart rest;
+      rest.source = &made_.emplace_back(true);
+      rest.rest = others;
+      bool all = false;
+      for (const Shape::ArrayPart& part : shape.arrays) {
+        if (part.negated) continue;
+        all = all || part.rest;
+        const std::size_t longest = std::max(rest.prefix.size(), part.prefix.size());
+        rest.prefix.resize(longest, Schema{&everything_schema(), others.pointer});
+      }
+      if (!all) shape.arrays.push_back(std::move(rest));
+    }
+  }
 }
 
 std::vector<Shape> ShapeMaker::conditional(const Schema& schema) {
   const Schema condition = schema.at("if");
-  std::vector<Shape> yes = shapes_of(condition), no = negate(condition);
+  std::vector<Shape> yes = shapes_of(condition), no = opposites(condition);
   if (schema.json->contains("then")) yes = multiply(yes, shapes_of(schema.at("then")));
   if (schema.json->contains("else")) no = multiply(no, shapes_of(schema.at("else")));
   append(yes, no);
@@ -199,7 +252,7 @@ std::vector<Shape> ShapeMaker::dependent(const Schema& schema, const std::string
     const Schema value = map.at(item.key());
     Shape absent;
     absent.objects.push_back(
-        {&made_.emplace_back(true), {{item.key(), {&nothing_schema(), value.pointer}}}, {}, {}});
+        denied(made_.emplace_back(true), item.key(), {&nothing_schema(), value.pointer}));
     std::vector<Shape> present = {Shape{}};
     present.front().types = Shape::kObject;
     present.front().required = {item.key()};
@@ -274,7 +327,7 @@ std::vector<Shape> ShapeMaker::one_of(const std::vector<Shape>& base, const Sche
     std::vector<Shape> alone = {branch.closed ? close(branch.shape) : branch.shape};
     for (const std::size_t other : branch.others) {
       try {
-        alone = multiply(alone, negate(parts[other]));
+        alone = multiply(alone, opposites(parts[other]));
       } catch (const Error& error) {
         throw_unsupported_schema(
             fmt::format("\"oneOf\" whose branches {} and {} may both hold ({})", branch.number,
@@ -283,6 +336,17 @@ std::vector<Shape> ShapeMaker::one_of(const std::vector<Shape>& base, const Sche
       }
     }
     append(shapes, alone);
+  }
+  return shapes;
+}
+
+/// The shapes of values that a schema does not accept. It does not hold, so it has evaluated
+/// nothing.
+std::vector<Shape> ShapeMaker::opposites(const Schema& schema) {
+  std::vector<Shape> shapes = negate(schema);
+  for (Shape& shape : shapes) {
+    for (Shape::ObjectPart& part : shape.objects) part.negated = true;
+    for (Shape::ArrayPart& part : shape.arrays) part.negated = true;
   }
   return shapes;
 }
@@ -346,7 +410,7 @@ std::vector<Shape> ShapeMaker::negate_keyword(const Schema& schema, const std::s
       Shape without;
       without.types = Shape::kObject;
       made_.push_back(OrderedJson(false));
-      without.objects.push_back({&made_.back(), {{name, {&made_.back(), value.pointer}}}, {}, {}});
+      without.objects.push_back(denied(made_.back(), name, {&made_.back(), value.pointer}));
       shapes.push_back(std::move(without));
     }
     return shapes;
@@ -358,7 +422,7 @@ std::vector<Shape> ShapeMaker::negate_keyword(const Schema& schema, const std::s
       other.required = {item.key()};
       made_.push_back(OrderedJson{{"not", *item}});
       other.objects.push_back(
-          {&made_.back(), {{item.key(), {&made_.back(), value.at(item.key()).pointer}}}, {}, {}});
+          denied(made_.back(), item.key(), {&made_.back(), value.at(item.key()).pointer}));
       shapes.push_back(std::move(other));
     }
     return shapes;

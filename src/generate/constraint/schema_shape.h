@@ -51,6 +51,7 @@ struct Shape {
 
   struct ArrayPart {
     const OrderedJson* source = nullptr;  ///< the schema that says it
+    bool negated = false;                 ///< one that does not hold: it evaluates no item
     std::vector<Schema> prefix;
     std::optional<Schema> rest;
   };
@@ -61,6 +62,7 @@ struct Shape {
 
   struct ObjectPart {
     const OrderedJson* source = nullptr;
+    bool negated = false;  ///< from a schema that does not hold: it evaluates no property
     std::vector<std::pair<std::string, Schema>> properties;
     std::vector<std::pair<std::string, Schema>> patterns;
     std::optional<Schema> additional;
@@ -111,9 +113,11 @@ class ShapeMaker {
   Shape plain_shape(const Schema& schema) const;
   std::vector<Shape> multiply(const std::vector<Shape>& a, const std::vector<Shape>& b) const;
   std::vector<Shape> one_of(const std::vector<Shape>& base, const Schema& list);
+  std::vector<Shape> opposites(const Schema& schema);
   std::vector<Shape> negate(const Schema& schema, int depth = 0);
   std::vector<Shape> negate_keyword(const Schema& schema, const std::string& keyword, int depth);
   std::vector<Shape> conditional(const Schema& schema);
+  void add_unevaluated(std::vector<Shape>& shapes, const Schema& schema);
   std::vector<Shape> dependent(const Schema& schema, const std::string& keyword);
   bool nothing_fits(const Conjunction& schemas, int depth);
   bool impossible_array(const Shape& shape, int depth);
