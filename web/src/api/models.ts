@@ -41,10 +41,12 @@ export async function listModels(signal?: AbortSignal): Promise<ModelInfo[]> {
     const name = textOf(fieldsOf(entry).id);
     if (!name) return [];
     const own = fieldsOf(fieldsOf(entry).jielong);
-    const tag = tags.get(plainName(name));
+    // An alias has its file's size, if not its name.
+    const bytes = numberOf(own.bytes);
+    const tag = tags.get(plainName(name)) ?? [...tags.values()].find((other) => other.size === bytes);
     return {
       name,
-      bytes: numberOf(own.bytes) ?? numberOf(tag?.size),
+      bytes: bytes ?? numberOf(tag?.size),
       kind: ollamaKind(tag?.details),
       loaded: textOf(own.state) === 'loaded',
     };
