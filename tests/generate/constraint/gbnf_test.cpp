@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
 #include "generate/constraint/grammar.h"
 
 namespace jielong {
@@ -27,6 +29,22 @@ std::string refusal(const std::string& grammar, ErrorKind kind) {
   }
   ADD_FAILURE() << "accepted: " << grammar.substr(0, 200);
   return {};
+}
+
+TEST(Gbnf, MatchesAsAnEarleyParserDoes) {
+  const std::string path = std::string(JIELONG_TEST_DATA) + "/generate/goldens/gbnf_cases.json";
+  const Json cases = parse_json(read_file(path, 1 << 20), path);
+  ASSERT_GT(cases.size(), 5U);
+  for (const Json& entry : cases) {
+    const auto source = entry["grammar"].get<std::string>();
+    const auto grammar = Grammar::from_gbnf(source);
+    for (const Json& text : entry["accept"]) {
+      EXPECT_TRUE(grammar->matches(text.get<std::string>())) << source << " on " << text;
+    }
+    for (const Json& text : entry["reject"]) {
+      EXPECT_FALSE(grammar->matches(text.get<std::string>())) << source << " on " << text;
+    }
+  }
 }
 
 TEST(Gbnf, LiteralsAndEscapes) {
