@@ -32,6 +32,11 @@ void EngineFlags::declare(Command& command) {
   command.flag("--offline", offline, "Never fetch a model that is not there");
 }
 
+void EngineFlags::check() const {
+  if (context < 0) throw bad_input("must not be negative", "--context");
+  if (threads < 0 || threads > 1024) throw bad_input("must lie between 0 and 1024", "--threads");
+}
+
 KvType kv_type_of(const EngineFlags& flags) {
   if (flags.kv_type == "f32") return KvType::f32;
   if (flags.kv_type == "q8_0") return KvType::q8_0;
@@ -54,10 +59,7 @@ std::filesystem::path find_or_pull_model(const EngineFlags& flags, Console& cons
 }
 
 std::shared_ptr<Model> load_model(const EngineFlags& flags, Console& console) {
-  if (flags.context < 0) throw bad_input("must not be negative", "--context");
-  if (flags.threads < 0 || flags.threads > 1024) {
-    throw bad_input("must lie between 0 and 1024", "--threads");
-  }
+  flags.check();
   return Model::load(find_or_pull_model(flags, console), {.context_length = flags.context});
 }
 

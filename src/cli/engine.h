@@ -23,6 +23,8 @@ struct EngineFlags {
 
   /// Declares the flags, not the model's name; this must outlive `command`.
   void declare(Command& command);
+  /// Throws Error(bad_input) for numbers out of range.
+  void check() const;
 };
 
 /// What --kv-type names.

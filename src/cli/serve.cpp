@@ -91,6 +91,7 @@ ModelPoolOptions pool_options(const ServeFlags& flags) {
   if (flags.parallel < 1 || flags.parallel > 4096) {
     throw bad_input("must lie between 1 and 4096", "--parallel");
   }
+  flags.engine.check();
   ModelPoolOptions options;
   options.memory_bytes = parse_bytes(flags.memory, "--memory");
   options.threads = static_cast<int>(flags.engine.threads);
@@ -192,7 +193,10 @@ void serve_models(const ServeFlags& flags, Console& console) {
   const StopSignals signals;
   const auto patience = parse_seconds(flags.drain, "--drain");
   const serve::ServerOptions options = server_options(flags, console);
-  ModelPool pool(pool_options(flags), open_store(flags.engine.offline));
+  serve::Metrics metrics;
+  // Ends before what its jobs report to, at the end of this function.
+  auto owner = std::make_unique<ModelPool>(pool_options(flags), open_store(flags.engine.offline));
+  ModelPool& pool = *owner;
 
   const std::string default_model =
       flags.models.empty() ? std::string(kDefaultModel) : flags.models.front();
@@ -200,7 +204,6 @@ void serve_models(const ServeFlags& flags, Console& console) {
   for (const std::string& name : wanted) pool.store().resolve(name);
   if (wanted.empty() && pool.store().find(default_model)) wanted.push_back(default_model);
 
-  serve::Metrics metrics;
   serve::ServeContext context{pool,
                               options.limits,
                               metrics,
@@ -208,9 +211,9 @@ void serve_models(const ServeFlags& flags, Console& console) {
                               JIELONG_VERSION,
                               static_cast<std::int64_t>(std::time(nullptr)),
                               pool.store().settings().offline};
-  const serve::StatusBoard board(pool);
+  auto board = std::make_unique<const serve::StatusBoard>(pool);
   serve::RouteTable table;
-  serve::add_status_routes(table, context, board);
+  serve::add_status_routes(table, context, *board);
   serve::add_openai_routes(table, context);
   serve::add_anthropic_routes(table, context);
   serve::add_ollama_routes(table, context);
@@ -228,13 +231,15 @@ void serve_models(const ServeFlags& flags, Console& console) {
   drain(server, metrics, signals, patience, console);
   server.stop();
   loader.join();
+  board.reset();
+  owner.reset();
 }
 
 }  // namespace
 
 void add_serve(Command& command, Console& console) {
   auto flags = std::make_shared<ServeFlags>();
-  command.arguments("models", flags->models,
+  command.arguments("models,-m,--model", flags->models,
                     "Models to load at once; the first is the default one, others are loaded when "
                     "asked for");
   command.group("Server");

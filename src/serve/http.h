@@ -47,7 +47,7 @@ class HttpReply {
 };
 
 /// Handlers run on worker threads and may block; what they throw is turned into the error answer
-/// of the route's dialect.
+/// of the route's dialect. The request is theirs until they return: its body goes then.
 using HttpHandler = std::function<void(const HttpRequest&, const std::shared_ptr<HttpReply>&)>;
 
 /// Whose error format and authentication header a route uses.

@@ -307,6 +307,7 @@ MHD_Result HttpServer::State::begin(Pending& pending, MHD_Connection* handle, co
   request.id = next_id();
   request.method = method;
   exchange->extra_headers.emplace_back("X-Request-Id", request.id);
+  exchange->extra_headers.emplace_back("Request-Id", request.id);  // where Anthropic's clients look
   exchange->extra_headers.emplace_back("X-Content-Type-Options", "nosniff");
   const auto add_header = [](void* headers, MHD_ValueKind, const char* name, std::size_t name_size,
                              const char* value, std::size_t value_size) {
