@@ -132,9 +132,14 @@ std::thread preload(ModelPool& pool, std::vector<std::string> names, Console& co
     for (const std::string& name : names) {
       try {
         const auto begin = Clock::now();
-        pool.acquire(name);
+        const auto model = pool.acquire(name);
         const std::chrono::duration<double> time = Clock::now() - begin;
         console.note(fmt::format("{} is ready ({:.1f} s)", name, time.count()));
+        for (const LoadedModelInfo& info : pool.loaded()) {
+          if (info.name == model->name() && !info.note.empty()) {
+            console.note("warning: " + info.note);
+          }
+        }
       } catch (const std::exception& error) {
         console.note(fmt::format("warning: {} could not be loaded: {}", name, error.what()));
       }
