@@ -1,6 +1,9 @@
 #include "generate/constraint/json_schema.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -164,6 +167,26 @@ class SchemaCompiler final : public ValueRules {
     const std::size_t rules = shape.patterns.size() + shape.other_than_patterns.size() +
                               formats.size() + (excludes ? 1 : 0) + (lengths ? 1 : 0);
     if (rules == 0) return writer_.any_string();
+    // Strings with the same rules share theirs, and so their masks.
+    std::string key = fmt::format("{} {}", shape.min_length, shape.max_length.value_or(SIZE_MAX));
+    for (const std::string& pattern : shape.patterns) key += std::string("\0p", 2) + pattern;
+    for (const std::string& pattern : shape.other_than_patterns)
+      key += std::string("\0n", 2) + pattern;
+    for (const std::string& format : formats) key += std::string("\0f", 2) + format;
+    if (excludes) return spell_string(shape, rules, formats);
+    const auto [entry, added] = strings_.try_emplace(std::move(key), 0);
+    if (added) {
+      const ExprId spelled = spell_string(shape, rules, formats);
+      entry->second = pool_.add_rule("string", true);
+      pool_.define(entry->second, spelled);
+    }
+    return pool_.rule(entry->second);
+  }
+
+  /// A string with so many kinds of rules, known formats among them.
+  ExprId spell_string(const Shape& shape, std::size_t rules,
+                      const std::vector<std::string>& formats) {
+    const bool lengths = shape.min_length > 0 || shape.max_length;
     const CharWriter character = [&](const CharSet& set) { return writer_.character(set); };
     // Alone, each of these needs no deterministic automaton.
     if (rules == 1 && lengths) {
@@ -267,6 +290,7 @@ class SchemaCompiler final : public ValueRules {
   ShapeMaker shapes_;
   JsonWriter writer_;
   std::map<std::vector<const OrderedJson*>, RuleId> rules_;
+  std::map<std::string, RuleId> strings_;  // by what binds them
   std::vector<std::pair<RuleId, Conjunction>> waiting_;
 };
 

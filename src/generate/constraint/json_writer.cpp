@@ -164,11 +164,13 @@ ExprId JsonWriter::character(const CharSet& set) {
   const ExprId pair =
       pool_.sequence({d, pool_.chars(CharSet::of("89abAB")), low_two, pool_.literal("\\u"), d,
                       pool_.chars(CharSet::of("cdefCDEF")), low_two});
-  const ExprId escape =
-      pool_.choice({pool_.chars(CharSet::of("\"\\/bfnrt")),
-                    pool_.sequence({pool_.literal("u"), pool_.choice({basic, pair})})});
-  character_ = pool_.choice(
-      {pool_.chars(CharSet::all() - escaped()), pool_.sequence({pool_.literal("\\"), escape})});
+  // A rule of its own, so that strings of bounded length need few nodes for each character.
+  const RuleId escape = pool_.add_rule("escape", true);
+  pool_.define(escape,
+               pool_.choice({pool_.chars(CharSet::of("\"\\/bfnrt")),
+                             pool_.sequence({pool_.literal("u"), pool_.choice({basic, pair})})}));
+  character_ = pool_.choice({pool_.chars(CharSet::all() - escaped()),
+                             pool_.sequence({pool_.literal("\\"), pool_.rule(escape)})});
   return *character_;
 }
 
