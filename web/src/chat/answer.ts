@@ -2,8 +2,8 @@ import { signal } from '@preact/signals';
 import { kTraceTop, streamAnswer, type AnswerChunk, type AnswerRequest } from '../api/chat';
 import { asProblem, type Problem } from '../api/errors';
 import { align } from './alignment';
-import { holdTraces, loadTraces, save, saveTraces, setBusy, tracesOf } from './store';
-import { append, pathTo, titleOf } from './tree';
+import { deleteMessage, holdTraces, loadTraces, save, saveTraces, setBusy, tracesOf } from './store';
+import { append, children, pathTo, titleOf } from './tree';
 import { newId, type Candidate, type Chat, type DrawnToken, type Message, type Trace } from './types';
 
 /** An answer that is being written. */
@@ -84,6 +84,25 @@ export async function branch(
     content: thinking ? content : content + (content ? text : text.trimStart()),
     reasoning: thinking ? reasoning + text : reasoning,
   });
+}
+
+/** Whether an answer ended before the model ended it, and its tokens are known. */
+export function canContinue(message: Message): boolean {
+  const cut = message.finish === 'length' || message.finish === 'stopped' || message.finish === 'broken';
+  return cut && (message.tokens?.length ?? 0) > 0;
+}
+
+/** Goes on with an answer that was cut; the longer one takes its place. */
+export async function continueAnswer(chat: Chat, message: Message, model: string): Promise<void> {
+  const traces = await loadTraces(message.id);
+  const { content, reasoning } = message;
+  answer(chat, message.parent, model, {
+    tokens: [...(message.tokens ?? [])],
+    traces: [...traces],
+    content,
+    reasoning,
+  });
+  if (children(chat, message.id).length === 0) deleteMessage(chat, message.id);
 }
 
 interface Beginning {

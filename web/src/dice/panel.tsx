@@ -200,15 +200,15 @@ function Dice({
 
 /** The words before a token, and the token. */
 function Context({ message, index, token }: { message: Message; index: number; token: DrawnToken }) {
-  const before = (message.tokens ?? [])
-    .slice(Math.max(0, index - 14), index)
-    .map((entry) => entry.text)
-    .join('')
-    .replace(/\s+/g, ' ')
-    .slice(-48);
+  const tokens = message.tokens ?? [];
+  let first = index;
+  let before = '';
+  while (first > 0 && before.length + tokens[first - 1]!.text.length <= 52)
+    before = tokens[--first]!.text + before;
+  before = before.replace(/\s+/g, ' ');
   return (
     <p class="context" lang="">
-      <span>{index > 14 ? `…${before}` : before}</span>{' '}
+      <span>{first > 0 ? `…${before}` : before}</span>{' '}
       <mark class={token.forced ? 'forced' : undefined}>
         {visible(token.text.trim() === '' ? token.text : token.text.trim())}
       </mark>

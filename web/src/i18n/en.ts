@@ -80,6 +80,7 @@ export const en = {
   editMessage: 'Edit the question',
   askAgain: 'Ask again',
   regenerate: 'Answer again',
+  continueAnswer: 'Go on with this answer',
   deleteAnswer: 'Delete this answer',
   alternatives: 'Alternatives',
   previousAlternative: 'Previous alternative',

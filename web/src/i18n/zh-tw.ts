@@ -76,6 +76,7 @@ export const zhTW: Strings = {
   editMessage: '修改問題',
   askAgain: '重新發問',
   regenerate: '重新回答',
+  continueAnswer: '繼續這個回答',
   deleteAnswer: '刪除這個回答',
   alternatives: '其他版本',
   previousAlternative: '上一個版本',

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { edit, grown, regenerate, runs } from '../chat/answer';
+import { canContinue, continueAnswer, edit, grown, regenerate, runs } from '../chat/answer';
 import { changed, deleteMessage, save } from '../chat/store';
 import { alternatives, pickAlternative } from '../chat/tree';
 import type { Chat, Message } from '../chat/types';
@@ -211,6 +211,20 @@ export function Answer({ chat, message, last }: { chat: Chat; message: Message; 
           >
             <Icon name="again" />
           </button>
+          {canContinue(message) && (
+            <button
+              type="button"
+              class="icon-button"
+              disabled={busy}
+              onClick={() =>
+                activeModel.value !== null && void continueAnswer(chat, message, activeModel.value)
+              }
+              aria-label={t('continueAnswer')}
+              title={t('continueAnswer')}
+            >
+              <Icon name="play" />
+            </button>
+          )}
           <button
             type="button"
             class="icon-button"

@@ -23,6 +23,13 @@ async function checkWidth(page: Page, where: string): Promise<void> {
     window.innerWidth,
   ]);
   assert.ok(content! <= window_!, `${where}: ${content} is wider than ${window_}`);
+  const hidden = await page.evaluate(() => {
+    const main = document.querySelector('.main')!.getBoundingClientRect();
+    return [...document.querySelectorAll('.bar > *, .composer, .thread')]
+      .filter((part) => part.getBoundingClientRect().right > main.right + 1)
+      .map((part) => part.className);
+  });
+  assert.deepEqual(hidden, [], `${where}: sticks out of the conversation`);
 }
 
 for (const language of ['en-US', 'zh-TW'] as const) {

@@ -136,5 +136,5 @@ export async function ask(page: Page, text: string): Promise<void> {
 /** Waits until the last answer is complete. */
 export async function answered(page: Page): Promise<void> {
   await page.locator('.answer').last().waitFor();
-  await page.locator('.answer.running').waitFor({ state: 'detached' });
+  await page.locator('.answer.running').waitFor({ state: 'detached', timeout: 120_000 });
 }

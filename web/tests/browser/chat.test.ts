@@ -85,6 +85,14 @@ onPage('stopping keeps what has come and frees the server', async ({ page }) => 
   assert.doesNotMatch(text, /a page/);
   for (let i = 0; i < 50 && server.dropped === 0; i++) await pause(50);
   assert.equal(server.dropped, 1);
+  // What was cut can be gone on with, in its place.
+  server.pace = 2;
+  await page.getByRole('button', { name: 'Go on with this answer' }).click();
+  await page.getByRole('link', { name: 'a page' }).waitFor();
+  await answered(page);
+  assert.ok(server.asked[1]!.answer_prefix.length >= 3);
+  assert.equal(await page.locator('.switcher').count(), 0);
+  assert.match(await page.locator('.answer-body').innerText(), /^The sky is blue because air scatters blue/);
 });
 
 onPage('answering again and editing make branches to switch between', async ({ page }) => {

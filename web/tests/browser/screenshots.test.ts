@@ -15,7 +15,6 @@ after(closeBrowser);
 async function shoot({ page }: Visit, name: string): Promise<void> {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, name);
-  await page.mouse.move(700, 20);
   await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
   await page.waitForTimeout(600);
   await page.screenshot({ path });
@@ -33,7 +32,7 @@ async function set(visit: Visit, seed: number, length: number): Promise<void> {
 test('pictures for the README', options, async () => {
   const server = await serve(['smollm2']);
   try {
-    const size = { width: 1280, height: 800, reducedMotion: true };
+    const size = { width: 1280, height: 840, reducedMotion: true };
     const chat = await visit(server.address, size);
     for (const [question, seed, length] of [
       ['Why do leaves change their colour in autumn?', 3, 90],
@@ -46,18 +45,23 @@ test('pictures for the README', options, async () => {
     }
     await chat.page.locator('.hljs-keyword').first().waitFor();
     await chat.page.locator('.thread').evaluate((thread) => (thread.scrollTop = 0));
+    // A glance at a word that could have been another one.
+    const word = chat.page.locator('.markdown p .tok', { hasText: /slic|check|compar|revers/ }).first();
+    await word.hover();
+    await chat.page.locator('.peek').waitFor();
     await shoot(chat, 'page-chat.png');
     await chat.close();
 
     const dice = await visit(server.address, { ...size, dark: true });
     await dice.page.getByRole('button', { name: 'Tokens', exact: true }).click();
-    await set(dice, 11, 70);
-    await ask(dice.page, 'Finish this sentence: The best thing about rainy days is');
+    await set(dice, 11, 150);
+    await ask(dice.page, 'Tell me a short story about a cat that throws dice.');
     await answered(dice.page);
     // A token whose die was open: several candidates, none of them sure.
     const open = dice.page.locator('.token-text .tok.s2, .token-text .tok.s3');
     await open.nth(1).click();
     await dice.page.locator('.steps').waitFor();
+    await dice.page.mouse.move(700, 20);
     await shoot(dice, 'page-dice.png');
     await dice.close();
   } finally {
