@@ -206,7 +206,9 @@ std::string make_config_json(const Hyperparameters& hyper, const Metadata& metad
       {"eos_token_id", "tokenizer.ggml.eos_token_id"},
       {"pad_token_id", "tokenizer.ggml.padding_token_id"}};
   for (const auto& [key, stored] : specials) {
-    if (const auto id = metadata.get<std::int64_t>(stored)) config[key] = *id;
+    // Left out, it would be the family's usual number, which this vocabulary may not reach.
+    const auto id = metadata.get<std::int64_t>(stored);
+    config[key] = id && *id < hyper.vocabulary ? OrderedJson(*id) : OrderedJson();
   }
   return config.dump(2) + "\n";
 }
