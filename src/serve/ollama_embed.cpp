@@ -21,11 +21,13 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 /// A text's tokens, cut to the context when the request allows it.
-std::vector<Token> tokens_of(const LoadedModel& loaded, const std::string& text, bool truncate,
+std::vector<Token> tokens_of(LoadedModel& loaded, const std::string& text, bool truncate,
                              const std::string& where) {
   const Tokenizer& tokenizer = loaded.model().tokenizer();
   std::vector<Token> tokens = tokenizer.encode(text);
-  const auto most = static_cast<std::size_t>(loaded.model().context_length());
+  std::size_t most = 0;
+  loaded.scheduler().between_steps(
+      [&] { most = static_cast<std::size_t>(loaded.runner().context_length()); });
   if (tokens.size() <= most) return tokens;
   if (!truncate) {
     throw Error(ErrorKind::limit,
