@@ -26,8 +26,9 @@ class Handlers {
   using ReplyPtr = std::shared_ptr<RecordingReply>;
 
   explicit Handlers(AddRoutes add = serve::add_openai_routes,
-                    std::string_view chat_template = TinyChatModel::kTemplate)
-      : model_(chat_template),
+                    std::string_view chat_template = TinyChatModel::kTemplate,
+                    const std::string& control = "<s>")
+      : model_(chat_template, control),
         pool_(pool_options(), ModelStore(store_settings(folder_))),
         context{pool_, {}, metrics_, model_.path(), "test"} {
     add(table_, context);

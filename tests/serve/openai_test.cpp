@@ -137,6 +137,32 @@ TEST(OpenAiChat, CallsTheNamedTool) {
   EXPECT_EQ(handlers.post(kChat, body, 400)["error"]["param"], "tool_choice");
 }
 
+TEST(OpenAiChat, ReadsMarksThatAreControlTokens) {
+  Handlers handlers(add_openai_routes,
+                    "{{ tools[0].type }}{{ messages[0].content }}[TOOL_CALLS]:", "[TOOL_CALLS]");
+  OrderedJson body = question();
+  body["max_tokens"] = 100;
+  body["tools"] = json(
+      R"([{"type":"function","function":{"name":"ask","parameters":{"type":"object",
+           "properties":{"x":{"enum":["yes","no"]}},"required":["x"]}}}])");
+  body["parallel_tool_calls"] = false;
+  const auto expect_call = [&] {
+    const OrderedJson answer = handlers.post(kChat, body);
+    const OrderedJson& choice = answer["choices"][0];
+    EXPECT_EQ(choice["finish_reason"], "tool_calls");
+    EXPECT_TRUE(choice["message"]["content"].is_null()) << choice.dump();
+    ASSERT_EQ(choice["message"]["tool_calls"].size(), 1U);
+    EXPECT_EQ(choice["message"]["tool_calls"][0]["function"]["name"], "ask");
+  };
+  // A grammar cannot ask for the mark: the prompt ends in it.
+  body["tool_choice"] = "required";
+  expect_call();
+  // The model draws the mark by itself, which binds what follows.
+  body["tool_choice"] = "auto";
+  body["logit_bias"] = {{"1", 100}};
+  expect_call();
+}
+
 TEST(OpenAiChat, GoesOnBehindAnAnswersBeginning) {
   Handlers handlers;
   OrderedJson body = question();

@@ -19,7 +19,9 @@ class TinyChatModel {
       "{% endfor %}{% if tools %}t{# <tool_call> #}{% endif %}"
       "{% if add_generation_prompt %}a:{% endif %}";
 
-  explicit TinyChatModel(std::string_view chat_template = kTemplate) {
+  /// @param control the name of token 1, a control token
+  explicit TinyChatModel(std::string_view chat_template = kTemplate,
+                         const std::string& control = "<s>") {
     namespace fs = std::filesystem;
     const fs::path golden = fs::path(JIELONG_TEST_DATA) / "model/goldens/llama";
     fs::copy_file(golden / "model.safetensors", folder_ / "model.safetensors");
@@ -27,7 +29,7 @@ class TinyChatModel {
     const std::string_view length = "\"max_position_embeddings\": 128";
     config.replace(config.find(length), length.size(), "\"max_position_embeddings\": 1024");
     write_file(folder_ / "config.json", config);
-    write_file(folder_ / "tokenizer.json", tokenizer_json());
+    write_file(folder_ / "tokenizer.json", tokenizer_json(control));
     write_file(folder_ / "chat_template.jinja", std::string(chat_template));
   }
 
@@ -39,9 +41,9 @@ class TinyChatModel {
     return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
   }
 
-  /// <unk>, <s>, </s>, then 77 characters.
-  static std::string tokenizer_json() {
-    std::string vocabulary = R"("<unk>": 0, "<s>": 1, "</s>": 2)";
+  /// <unk>, the control token, </s>, then 77 characters.
+  static std::string tokenizer_json(const std::string& control) {
+    std::string vocabulary = R"("<unk>": 0, ")" + control + R"(": 1, "</s>": 2)";
     int token = 3;
     for (const char c : std::string(" \nabcdefghijklmnopqrstuvwxyz0123456789"
                                     "{}[]\"<>:,_/.-()|!?'\\=;+*TOLCASYUNERGHID")) {
@@ -51,7 +53,8 @@ class TinyChatModel {
       vocabulary += "\": " + std::to_string(token++);
     }
     std::string added;
-    for (const auto& [id, name] : {std::pair{0, "<unk>"}, {1, "<s>"}, {2, "</s>"}}) {
+    for (const auto& [id, name] :
+         {std::pair<int, std::string>{0, "<unk>"}, {1, control}, {2, "</s>"}}) {
       if (!added.empty()) added += ", ";
       added += "{\"id\": " + std::to_string(id) + ", \"content\": \"" + name +
                R"(", "special": true, "single_word": false, "lstrip": false, "rstrip": false,)"
