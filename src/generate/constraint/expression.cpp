@@ -142,6 +142,15 @@ void ExprPool::define(RuleId rule, ExprId body) {
   rules_[rule].defined = true;
 }
 
+std::size_t ExprPool::bytes() const {
+  std::size_t bytes = parts_.size() * sizeof(Expr) + children_.size() * sizeof(ExprId) +
+                      rules_.size() * sizeof(ExprRule);
+  for (const CharSet& set : sets_) bytes += set.ranges().size() * sizeof(CharSet::Range);
+  for (const std::string& literal : literals_) bytes += literal.size();
+  for (const ExprGraph& graph : graphs_) bytes += graph.edges.size() * sizeof(ExprGraph::Edge);
+  return bytes;
+}
+
 ExprId ExprPool::append(const ExprPool& other, ExprId root) {
   const auto parts = static_cast<std::uint32_t>(parts_.size());
   const auto children = static_cast<std::uint32_t>(children_.size());

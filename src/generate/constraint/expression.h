@@ -89,6 +89,7 @@ class ExprPool {
   const ExprGraph& graph(const Expr& e) const { return graphs_[e.index]; }
   const std::vector<ExprRule>& rules() const { return rules_; }
   const GrammarLimits& limits() const { return limits_; }
+  std::size_t bytes() const;
 
  private:
   ExprId add(Expr e, std::uint16_t highest_child);

@@ -45,12 +45,14 @@ Grammar::Parts::Parts(std::string name_, ExprPool pool_, ExprId root_)
 std::shared_ptr<SharedAutomaton> Grammar::Parts::automaton(
     const std::shared_ptr<const TokenTrie>& trie) const {
   const std::lock_guard lock(mutex_);
-  std::erase_if(automata_, [](const Entry& entry) { return entry.trie.expired(); });
+  std::erase_if(automata_, [](const Entry& entry) { return entry.automaton.expired(); });
   for (const Entry& entry : automata_) {
-    if (entry.trie.lock() == trie) return entry.automaton;
+    auto known = entry.trie == trie.get() ? entry.automaton.lock() : nullptr;
+    if (known) return known;
   }
-  automata_.push_back({trie, std::make_shared<SharedAutomaton>(network, trie)});
-  return automata_.back().automaton;
+  auto made = std::make_shared<SharedAutomaton>(network, trie);
+  automata_.push_back({trie.get(), made});
+  return made;
 }
 
 Grammar::Grammar(std::unique_ptr<const Parts> parts) : parts_(std::move(parts)) {}
@@ -111,6 +113,8 @@ Grammar::Pointer Grammar::repeat(const Pointer& part, std::int64_t least, std::i
 }
 
 std::string_view Grammar::name() const { return parts_->name; }
+
+std::size_t Grammar::bytes() const { return parts_->pool.bytes() + parts_->network->bytes(); }
 
 bool Grammar::matches(std::string_view text) const {
   Automaton automaton(parts_->network);

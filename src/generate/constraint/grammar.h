@@ -49,6 +49,8 @@ class Grammar {
 
   /// "grammar", "json-schema", "json", "regex", "text".
   std::string_view name() const;
+  /// How much memory it takes, about; without what constraints compute.
+  std::size_t bytes() const;
   /// Whether the whole of `text` is one of the grammar's.
   bool matches(std::string_view text) const;
 
@@ -64,8 +66,9 @@ class Grammar {
   std::unique_ptr<const Parts> parts_;
 };
 
-/// The constraint that a chain's text is one of the grammar's. Chains with the same grammar and
-/// vocabulary share their automaton and masks.
+/// The constraint that a chain's text is one of the grammar's. All constraints on the same
+/// grammar and vocabulary share their automaton and masks, which last as long as one of the
+/// makers or constraints.
 MakeConstraint constrain(std::shared_ptr<const Grammar> grammar,
                          std::shared_ptr<const TokenTrie> trie);
 
@@ -81,7 +84,8 @@ MakeConstraint after_trigger(std::vector<std::string> triggers, MakeConstraint i
 /// `inner` does not allow that.
 MakeConstraint continuing(MakeConstraint inner, std::string text);
 
-/// What grammars a server has compiled lately, by their source. Thread-safe.
+/// What grammars a server has compiled lately, by their source: so many of them at most, and
+/// no more than take 64 MiB. Thread-safe.
 class GrammarCache {
  public:
   explicit GrammarCache(std::size_t entries = 64);

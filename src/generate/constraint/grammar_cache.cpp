@@ -18,11 +18,11 @@ struct GrammarCache::State {
   std::size_t most = 0;
   std::mutex mutex;
   std::list<Entry> entries;  // the one used last comes first
+  std::size_t bytes = 0;
 };
 
 GrammarCache::GrammarCache(std::size_t entries) : state_(std::make_unique<State>()) {
-  // Their automata may grow to some megabytes each (SharedAutomaton::kOutgrown).
-  state_->most = std::clamp<std::size_t>(entries, 1, 64);
+  state_->most = std::max<std::size_t>(entries, 1);
 }
 GrammarCache::~GrammarCache() = default;
 
@@ -51,8 +51,15 @@ Grammar::Pointer GrammarCache::get(std::string_view kind, std::string_view sourc
     throw bad_input(fmt::format("there are no grammars of the kind \"{}\"", kind), "grammar");
   }
   const std::lock_guard lock(state_->mutex);
+  constexpr std::size_t kMostBytes = 64 << 20;
   state_->entries.push_front({std::string(kind), std::string(source), grammar});
-  if (state_->entries.size() > state_->most) state_->entries.pop_back();
+  state_->bytes += source.size() + grammar->bytes();
+  while (state_->entries.size() > 1 &&
+         (state_->entries.size() > state_->most || state_->bytes > kMostBytes)) {
+    const State::Entry& oldest = state_->entries.back();
+    state_->bytes -= oldest.source.size() + oldest.grammar->bytes();
+    state_->entries.pop_back();
+  }
   return grammar;
 }
 

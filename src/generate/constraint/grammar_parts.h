@@ -16,7 +16,7 @@ namespace jielong {
 struct Grammar::Parts {
   Parts(std::string name, ExprPool pool, ExprId root);
 
-  /// The automaton for a vocabulary; those of vocabularies that are gone are dropped.
+  /// The automaton for a vocabulary, shared by all who have asked for it and still hold it.
   std::shared_ptr<SharedAutomaton> automaton(const std::shared_ptr<const TokenTrie>& trie) const;
 
   std::string name;
@@ -26,8 +26,8 @@ struct Grammar::Parts {
 
  private:
   struct Entry {
-    std::weak_ptr<const TokenTrie> trie;
-    std::shared_ptr<SharedAutomaton> automaton;
+    const TokenTrie* trie;  // held by the automaton
+    std::weak_ptr<SharedAutomaton> automaton;
   };
   mutable std::mutex mutex_;
   mutable std::vector<Entry> automata_;

@@ -17,8 +17,8 @@ struct GrammarLimits {
   std::size_t alternatives = 512;     ///< that anyOf, oneOf and allOf multiply out to
 
   // The compiled network.
-  std::size_t nodes = 400'000;            ///< after repetitions are unrolled
-  std::size_t edges = 1'600'000;          ///< between them
+  std::size_t nodes = 300'000;            ///< after repetitions are unrolled
+  std::size_t edges = 800'000;            ///< between them
   std::size_t automaton_states = 20'000;  ///< where an expression has to be deterministic
 
   // At run time.

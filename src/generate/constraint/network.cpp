@@ -362,6 +362,8 @@ class NetworkBuilder {
       edge.first = network_.classes_[edge.first];
       edge.last = network_.classes_[edge.last];
     }
+    bytes_.shrink_to_fit();
+    network_.calls_.shrink_to_fit();
     network_.bytes_ = std::move(bytes_);
   }
 

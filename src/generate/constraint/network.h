@@ -59,6 +59,11 @@ class GrammarNetwork {
   std::uint8_t class_of(std::uint8_t byte) const { return classes_[byte]; }
   std::uint32_t classes() const { return class_count_; }
 
+  std::size_t bytes() const {
+    return nodes_.size() * sizeof(Node) + bytes_.size() * sizeof(ByteEdge) +
+           calls_.size() * sizeof(Call);
+  }
+
   /// For each node one that behaves alike for the next `bytes` bytes: copies of a repeated part
   /// far from the first and last turn are all the same to a short token.
   std::vector<std::uint32_t> look_alikes(std::size_t bytes) const;
