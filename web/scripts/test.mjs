@@ -25,6 +25,8 @@ await build({
   target: 'node18',
   jsx: 'automatic',
   jsxImportSource: 'preact',
+  // Node 18 keeps it in a module.
+  banner: { js: "import { webcrypto } from 'node:crypto'; globalThis.crypto ??= webcrypto;" },
   sourcemap: 'inline',
   logLevel: 'warning',
 });

@@ -94,7 +94,7 @@ export const shortcuts: Shortcut[] = [
     },
   },
   {
-    label: 'showTokens',
+    label: 'showTokensHelp',
     keys: ['Alt', 'T'],
     code: 'KeyT',
     run: () => (tokenView.value = tokenView.value === 'on' ? 'off' : 'on'),

@@ -58,8 +58,8 @@ test('pictures for the README', options, async () => {
     await ask(dice.page, 'Tell me a short story about a cat that throws dice.');
     await answered(dice.page);
     // A token whose die was open: several candidates, none of them sure.
-    const open = dice.page.locator('.token-text .tok.s2, .token-text .tok.s3');
-    await open.nth(1).click();
+    const open = dice.page.locator('.token-text .s3, .token-text .s4').filter({ hasText: /^ ?[a-z]{5,}$/ });
+    await open.first().click();
     await dice.page.locator('.steps').waitFor();
     await dice.page.mouse.move(700, 20);
     await shoot(dice, 'page-dice.png');
