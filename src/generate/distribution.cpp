@@ -271,11 +271,12 @@ void Distribution::keep_allowed(std::span<const std::uint64_t> mask) {
   for (const std::uint64_t word : mask) count += static_cast<std::size_t>(std::popcount(word));
   constexpr std::size_t kFew = 1024;
   if (count > kFew) {
-    for (std::size_t i = 0; i < logits_.size(); ++i) {
-      if (i % 64 == 0 && i / 64 < mask.size() && mask[i / 64] == ~std::uint64_t{0}) {
-        i += 63;
-      } else if (!allowed(i)) {
-        logits_[i] = kExcluded;
+    for (std::size_t word = 0; word * 64 < logits_.size(); ++word) {
+      const std::size_t left = std::min<std::size_t>(logits_.size() - word * 64, 64);
+      std::uint64_t barred = word < mask.size() ? ~mask[word] : ~std::uint64_t{0};
+      if (left < 64) barred &= (std::uint64_t{1} << left) - 1;
+      for (; barred != 0; barred &= barred - 1) {
+        logits_[word * 64 + static_cast<std::size_t>(std::countr_zero(barred))] = kExcluded;
       }
     }
     changed();

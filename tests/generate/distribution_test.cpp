@@ -100,6 +100,39 @@ TEST(Distribution, CutsOnDenseAndListAgree) {
   compare([](Distribution& d) { d.keep_mass(0.0, 3); });
 }
 
+TEST(Distribution, KeepsWhatAMaskAllows) {
+  Rng rng(8);
+  for (const std::size_t every : {2U, 3U, 70U}) {  // more than a list holds, and fewer
+    const std::size_t size = 5003;
+    std::vector<float> logits(size);
+    for (float& x : logits) x = static_cast<float>(rng.uniform());
+    logits[every] = Distribution::kExcluded;
+    std::vector<std::uint64_t> mask(size / 64, 0);  // ends before the last tokens
+    for (std::size_t i = 0; i < mask.size() * 64; i += every) mask[i / 64] |= 1ULL << (i % 64);
+    Distribution dense, list;
+    dense.assign(logits);
+    list.assign(logits);
+    list.keep_largest(500);
+    const std::vector<TokenProbability> before = list.top(500);
+    dense.keep_allowed(mask);
+    list.keep_allowed(mask);
+    const auto allowed = [&](std::size_t token) {
+      return token % every == 0 && token < mask.size() * 64;
+    };
+    for (std::size_t i = 0; i < size; ++i) {
+      const bool kept = allowed(i) && i != every;
+      ASSERT_EQ(dense.logit(static_cast<Token>(i)) != Distribution::kExcluded, kept) << i;
+      if (kept) {
+        ASSERT_EQ(dense.logit(static_cast<Token>(i)), logits[i]);
+      }
+    }
+    const auto survivors = std::count_if(before.begin(), before.end(), [&](const auto& entry) {
+      return allowed(static_cast<std::size_t>(entry.token));
+    });
+    EXPECT_EQ(list.survivors(), survivors);
+  }
+}
+
 TEST(Distribution, NucleusLargerThanTheFirstGuess) {
   std::vector<float> flat(5000, 1.0F);
   Distribution d;
