@@ -43,6 +43,7 @@ class Run : public ChatRun {
           choice.waiting.push_back(std::move(piece));
         }
       }
+      choice.parser.skip_held();
     }
   }
 

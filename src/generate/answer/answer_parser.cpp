@@ -102,6 +102,7 @@ struct AnswerParser::State {
   ToolTypes types;
   Mode mode = Mode::start;
   std::string held, spaces, raw, again;
+  std::size_t skipped = 0;   ///< bytes of the next text that do not come out
   bool drop_spaces = false;  ///< space now would stand beside a mark
   std::unique_ptr<ToolSection> section;
   bool begun = false;  ///< the section has brought a call
@@ -149,6 +150,7 @@ struct AnswerParser::State {
     const std::string mark = std::exchange(held, {});
     if (mark == format.think_end && mode == Mode::thinking) {
       spaces.clear();
+      skipped = 0;
       drop_spaces = true;
       mode = Mode::start;
     } else if (mark == format.think_begin && mode == Mode::start) {
@@ -168,6 +170,7 @@ struct AnswerParser::State {
 
   void think() {
     spaces.clear();
+    skipped = 0;
     drop_spaces = true;
     mode = Mode::thinking;
   }
@@ -193,6 +196,9 @@ struct AnswerParser::State {
   }
 
   void emit(std::string_view text) {
+    const std::size_t known = std::min(skipped, text.size());
+    skipped -= known;
+    text.remove_prefix(known);
     if (text.empty()) return;
     const Kind kind = mode == Mode::thinking ? Kind::reasoning : Kind::content;
     if (!out.empty() && out.back().kind == kind) {
@@ -220,6 +226,7 @@ struct AnswerParser::State {
     const ToolSection::Result result = section->push(byte, sink);
     if (calls > calls_before) {
       begun = true;
+      skipped = 0;
       spaces.clear();
       raw.clear();
     }
@@ -274,6 +281,10 @@ std::vector<AnswerPiece> AnswerParser::push(std::string_view text) {
 std::vector<AnswerPiece> AnswerParser::finish() {
   state_->finish();
   return state_->take();
+}
+
+void AnswerParser::skip_held() {
+  state_->skipped = state_->spaces.size() + state_->held.size() + state_->raw.size();
 }
 
 bool AnswerParser::thinking() const { return state_->mode == State::Mode::thinking; }

@@ -62,6 +62,10 @@ class AnswerParser {
   /// The end: what was held back comes out, as content when it never became a call.
   std::vector<AnswerPiece> finish();
 
+  /// The reader knows the text so far: what of it is still held back will not come out as
+  /// content or reasoning.
+  void skip_held();
+
   /// Whether the text so far ends inside the thinking box.
   bool thinking() const;
   /// How many calls have begun.

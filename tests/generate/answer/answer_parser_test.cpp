@@ -86,6 +86,25 @@ TEST(AnswerParser, KnowsWhetherItThinks) {
   EXPECT_FALSE(parser.thinking());
 }
 
+TEST(AnswerParser, DoesNotRepeatWhatTheReaderKnows) {
+  const auto rest = [](const AnswerFormat& f, std::string_view known, std::string_view more) {
+    AnswerParser parser(f, true);
+    parser.push(known);
+    parser.skip_held();
+    std::string text;
+    for (const AnswerPiece& piece : parser.push(more)) text += piece.text;
+    for (const AnswerPiece& piece : parser.finish()) text += piece.text;
+    return text;
+  };
+  EXPECT_EQ(rest(format(Syntax::hermes), "a \n", "b"), "b");
+  EXPECT_EQ(rest(format(Syntax::hermes), "a <tool", " b"), " b");
+  EXPECT_EQ(rest(format(Syntax::hermes), "a <tool", "_call> b"), "_call> b");
+  EXPECT_EQ(rest(format(Syntax::hermes), "a <tool_call>{", " b"), " b");
+  EXPECT_EQ(rest(format(Syntax::hermes), "a <tool_call>{\"name", "\":\"f\"}"), "f{}");
+  EXPECT_EQ(rest(format(Syntax::none, true), "hm\n", "</think>b"), "b");
+  EXPECT_EQ(rest(format(Syntax::none, true), "hm\n", "x"), "x");
+}
+
 TEST(AnswerParser, ReadsHermesCalls) {
   expect_parsed(format(Syntax::hermes),
                 "I look.\n<tool_call>\n{\"name\": \"get\", \"arguments\": {\"a\": [1, \"}\"]}}\n"
