@@ -12,7 +12,7 @@ help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: up
-up: build ## Install packages, build, fetch the default model and chat with it
+up: build ## Install packages, build, fetch the default model and serve the chat page
 	@scripts/up.sh $(JIELONG)
 
 .PHONY: build
@@ -56,6 +56,18 @@ bench-peers: build ## Build llama.cpp from source and compare with it (see bench
 		{ cat build/configure.log; exit 1; }
 	@cmake --build --preset release -j $(JOBS) --target bench_peak
 	@bench/run.sh $(JIELONG)
+
+.PHONY: bench-serve
+bench-serve: build ## Build llama.cpp from source and compare servers under concurrent clients
+	@scripts/install-packages.sh --bench
+	@bench/peers.sh build/peers
+	@$(JIELONG) pull --quiet smollm2
+	@bench/serve.py --jielong $(JIELONG) --llama build/peers/llama.cpp/bin/llama-server \
+		--out build/bench-serve "$$($(JIELONG) show --path --quiet smollm2)"
+
+.PHONY: soak
+soak: build ## Put a server of a tiny model under load for ten minutes and look for leaks
+	@tests/clients/load.py --program $(JIELONG) --minutes 10
 
 .PHONY: package
 package: build ## Make the Debian packages in dist/

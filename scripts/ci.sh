@@ -73,9 +73,10 @@ stage_configure-clang() {
 
 stage_fuzz() { FUZZ_BUILD=$ci/clang scripts/fuzz.sh; }
 
-stage_threads() { # the thread pool, and a whole model on it, under ThreadSanitizer
+stage_threads() { # the thread pool, a whole model on it, scheduler and server, under ThreadSanitizer
   configure tsan -S . -DCMAKE_BUILD_TYPE=RelWithDebInfo -DJIELONG_SANITIZE=thread &&
-    build tsan test_base test_facade && run_tests tsan -R 'ThreadPool|Facade'
+    build tsan test_base test_facade test_generate test_serve &&
+    run_tests tsan -R 'ThreadPool|Facade|Scheduler|Batcher|ModelPool|Http|Server|Pitfalls'
 }
 
 stage_aarch64() { # kernels for Arm, cross-compiled and run under qemu
@@ -95,7 +96,16 @@ stage_model() { # the default model, fetched by package name, gives a known answ
   scripts/model_smoke.sh $ci/gcc/jielong
 }
 
-all='packages floors format page release install snippets model page-real clang fuzz threads aarch64 tidy'
+stage_clients() { # the official OpenAI, Anthropic and Ollama clients, and many streams at once
+  local python=build/clients/bin/python
+  [ -x $python ] || python3 -m venv build/clients || return 1
+  $python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt &&
+    $ci/gcc/jielong pull --quiet smollm2 >/dev/null &&
+    JIELONG_PROGRAM=$PWD/$ci/gcc/jielong $python -m pytest -q -p no:cacheprovider tests/clients &&
+    $python tests/clients/load.py --program $ci/gcc/jielong
+}
+
+all='packages floors format page release install snippets model page-real clients clang fuzz threads aarch64 tidy'
 table=
 failed=
 for stage in ${*:-$all}; do
