@@ -4,9 +4,9 @@
 #   bench/peers.sh [FOLDER]     default: build/peers
 #
 # llama.cpp comes from the source package of PyPI's llama-cpp-python; FOLDER/llama.cpp/bin gets
-# llama-bench, llama-completion, llama-quantize and llama-perplexity. ik_llama.cpp is built beside
-# it, as FOLDER/ik_llama.cpp/bin/llama-bench, if $IK_LLAMA_SOURCE names a checkout of it. What is
-# built already is kept; remove FOLDER to begin again.
+# llama-bench, llama-completion, llama-quantize, llama-perplexity and llama-server. ik_llama.cpp is
+# built beside it, as FOLDER/ik_llama.cpp/bin/llama-bench, if $IK_LLAMA_SOURCE names a checkout of
+# it. What is built already is kept; remove FOLDER to begin again.
 #
 # Needs a C++ compiler, CMake, Ninja and Python with pip. $JOBS sets the number of compilers.
 set -eu
@@ -55,7 +55,7 @@ build() {
 mkdir -p "$folder"
 fetch_llama
 build llama.cpp "$folder/llama.cpp/source" \
-  llama-bench llama-completion llama-quantize llama-perplexity
+  llama-bench llama-completion llama-quantize llama-perplexity llama-server
 say "built $folder/llama.cpp/bin/llama-bench"
 if [ -n "${IK_LLAMA_SOURCE:-}" ]; then
   build ik_llama.cpp "$IK_LLAMA_SOURCE" llama-bench
