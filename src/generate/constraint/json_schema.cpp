@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/quote.h"
 #include "generate/constraint/json_writer.h"
+#include "generate/constraint/schema_array.h"
 #include "generate/constraint/schema_document.h"
 #include "generate/constraint/schema_keywords.h"
 #include "generate/constraint/schema_numbers.h"
@@ -214,62 +215,7 @@ class SchemaCompiler final : public ValueRules {
 
   ExprId write_array(const Shape& shape) {
     refuse_excluded(shape, [](const OrderedJson& one) { return one.is_array(); });
-    if (!shape.unique_items.empty() && !(shape.max_items && *shape.max_items <= 1)) {
-      throw_unsupported_schema("\"uniqueItems\" is not supported", shape.unique_items,
-                               "leave it out, or check the answer");
-    }
-    if (shape.arrays.empty() && shape.min_items == 0 && !shape.max_items) {
-      return writer_.any_array();
-    }
-    std::size_t prefix = 0;
-    for (const Shape::ArrayPart& part : shape.arrays) {
-      prefix = std::max(prefix, part.prefix.size());
-    }
-    const std::size_t least = shape.min_items;
-    const std::size_t counted = shape.max_items.value_or(std::max(prefix, least));
-    if (counted > pool_.limits().repetition) {
-      throw_grammar_limit("items of an array", pool_.limits().repetition,
-                          "JSON Schema, #" + shape.pointer);
-    }
-    // Point i: i items have been written; the last point is behind the closing space.
-    ExprGraph graph;
-    const auto end = static_cast<std::uint32_t>(counted + 1);
-    graph.points = end + 1;
-    graph.ends = {end};
-    const ExprId rest = value(ShapeMaker::item(shape, prefix));
-    const ExprId next_rest = pool_.sequence({writer_.comma(), rest});
-    for (std::uint32_t i = 0; i < counted; ++i) {
-      ExprId label = 0;
-      if (i < prefix) {
-        const ExprId item = value(ShapeMaker::item(shape, i));
-        label = i == 0 ? item : pool_.sequence({writer_.comma(), item});
-      } else {
-        label = i == 0 ? rest : next_rest;
-      }
-      graph.edges.push_back({i, i == 0 ? pool_.sequence({writer_.space(), label}) : label, i + 1});
-    }
-    if (!shape.max_items) {
-      const auto last = static_cast<std::uint32_t>(counted);
-      if (last == 0) {
-        // Any number of items: the first leads to a point of its own.
-        graph.points = 3;
-        graph.ends = {2};
-        graph.edges.push_back({0, pool_.sequence({writer_.space(), rest}), 1});
-        graph.edges.push_back({1, next_rest, 1});
-        graph.edges.push_back({0, pool_.empty(), 2});
-        graph.edges.push_back({1, writer_.space(), 2});
-        return in_brackets(std::move(graph));
-      }
-      graph.edges.push_back({last, next_rest, last});
-    }
-    for (auto i = static_cast<std::uint32_t>(std::min(least, counted + 1)); i <= counted; ++i) {
-      graph.edges.push_back({i, i == 0 ? pool_.empty() : writer_.space(), end});
-    }
-    return in_brackets(std::move(graph));
-  }
-
-  ExprId in_brackets(ExprGraph graph) {
-    return pool_.sequence({pool_.literal("["), pool_.graph(std::move(graph)), pool_.literal("]")});
+    return ArrayWriter(pool_, writer_, shapes_, *this).write(shape);
   }
 
   ExprId write_object(const Shape& shape) {

@@ -101,6 +101,13 @@ bool ShapeMaker::accepts(const Shape& shape, const OrderedJson& value) {
       }
     }
   }
+  for (const Shape::Contains& part : shape.contains) {
+    if (!value.is_array()) break;
+    const auto found = static_cast<std::size_t>(std::count_if(
+        value.begin(), value.end(),
+        [&](const OrderedJson& item) { return accepts(Conjunction{part.schema}, item); }));
+    if (found < part.least || (part.most && found > *part.most)) return false;
+  }
   if (value.is_object()) {
     if (value.size() < shape.min_properties ||
         (shape.max_properties && value.size() > *shape.max_properties)) {

@@ -55,16 +55,12 @@ Shape::ObjectPart& object_part(Shape& shape, const Schema& source) {
 }
 
 /// Keywords that are known and not compiled, unless their value says nothing.
-bool is_harmless(const std::string& keyword, const OrderedJson& schema, const OrderedJson& value) {
-  if (keyword == "contains") {
-    return schema.contains("minContains") && schema["minContains"] == 0 &&
-           !schema.contains("maxContains");
-  }
+bool is_harmless(const std::string& keyword, const OrderedJson& value) {
   if (keyword == "dependencies") return value.is_object() && value.empty();
   return false;
 }
 
-constexpr std::array kRefused = {"contains", "dependencies", "$dynamicRef", "$recursiveRef"};
+constexpr std::array kRefused = {"dependencies", "$dynamicRef", "$recursiveRef"};
 constexpr std::array kRead = {"type",
                               "enum",
                               "const",
@@ -82,6 +78,7 @@ constexpr std::array kRead = {"type",
                               "minItems",
                               "maxItems",
                               "uniqueItems",
+                              "contains",
                               "properties",
                               "patternProperties",
                               "additionalProperties",
@@ -151,6 +148,8 @@ void read_keyword(Shape& shape, const Schema& schema, const std::string& keyword
   } else if (keyword == "uniqueItems") {
     if (!value.json->is_boolean()) throw_bad_schema("must be true or false", value.pointer);
     if (value.json->get<bool>()) shape.unique_items = value.pointer;
+  } else if (keyword == "contains") {
+    shape.contains.push_back(read_contains(schema));
   } else if (keyword == "properties") {
     object_part(shape, schema).properties = read_schema_map(value);
   } else if (keyword == "patternProperties") {
@@ -236,6 +235,15 @@ std::vector<std::string> read_names(const Schema& list) {
   return names;
 }
 
+Shape::Contains read_contains(const Schema& schema) {
+  Shape::Contains contains;
+  contains.schema = schema.at("contains");
+  check_schema(contains.schema);
+  if (schema.json->contains("minContains")) contains.least = read_count(schema.at("minContains"));
+  if (schema.json->contains("maxContains")) contains.most = read_count(schema.at("maxContains"));
+  return contains;
+}
+
 Shape read_keywords(const Schema& schema, bool is_root) {
   check_schema(schema);
   Shape shape;
@@ -248,7 +256,7 @@ Shape read_keywords(const Schema& schema, bool is_root) {
     throw_unsupported_schema("a $id inside the document", schema.pointer + "/$id", "leave it out");
   }
   for (auto item = schema.json->begin(); item != schema.json->end(); ++item) {
-    if (is_among(kRefused, item.key()) && !is_harmless(item.key(), *schema.json, *item)) {
+    if (is_among(kRefused, item.key()) && !is_harmless(item.key(), *item)) {
       throw_unsupported_schema(in_quotes(item.key()) + " is not supported",
                                schema.pointer + "/" + item.key());
     }

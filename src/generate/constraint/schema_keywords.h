@@ -27,5 +27,7 @@ std::vector<Schema> read_schema_list(const Schema& list);
 std::size_t read_count(const Schema& count);
 Decimal read_number(const Schema& number);
 std::vector<std::string> read_names(const Schema& list);
+/// `contains` with its minContains and maxContains.
+Shape::Contains read_contains(const Schema& schema);
 
 }  // namespace jielong

@@ -6,15 +6,9 @@
 #include "generate/constraint/char_automaton.h"
 #include "generate/constraint/json_writer.h"
 #include "generate/constraint/schema_shape.h"
+#include "generate/constraint/value_rules.h"
 
 namespace jielong {
-
-/// Gives the rule of a value for which all of some schemas hold.
-class ValueRules {
- public:
-  virtual ~ValueRules() = default;
-  virtual ExprId value(Conjunction schemas) = 0;
-};
 
 /// Writes the objects of a shape: the named properties in the schema's order, optional ones
 /// skippable, behind them others as far as the shape says something about them.

@@ -105,6 +105,14 @@ std::optional<Shape> ShapeMaker::merge(const Shape& a, const Shape& b) const {
   out.other_than_patterns.insert(b.other_than_patterns.begin(), b.other_than_patterns.end());
   out.formats.insert(b.formats.begin(), b.formats.end());
   append_parts(out.arrays, b.arrays);
+  for (const Shape::Contains& part : b.contains) {
+    const bool known =
+        std::any_of(out.contains.begin(), out.contains.end(), [&](const Shape::Contains& other) {
+          return other.schema.json == part.schema.json && other.least == part.least &&
+                 other.most == part.most;
+        });
+    if (!known) out.contains.push_back(part);
+  }
   out.min_items = std::max(a.min_items, b.min_items);
   out.max_items = smaller(a.max_items, b.max_items);
   if (out.unique_items.empty()) out.unique_items = b.unique_items;
@@ -230,6 +238,15 @@ void ShapeMaker::add_unevaluated(std::vector<Shape>& shapes, const Schema& schem
         const std::size_t longest = std::max(rest.prefix.size(), part.prefix.size());
         rest.prefix.resize(longest, Schema{&everything_schema(), others.pointer});
       }
+      // What `contains` looks for counts as spoken of.
+      OrderedJson found = OrderedJson::array();
+      for (const Shape::Contains& part : shape.contains) {
+        if (!part.negated) found.push_back(*part.schema.json);
+      }
+      if (!found.empty()) {
+        found.push_back(*others.json);
+        rest.rest = Schema{&made_.emplace_back(OrderedJson{{"anyOf", found}}), others.pointer};
+      }
       if (!all) shape.arrays.push_back(std::move(rest));
     }
   }
@@ -347,6 +364,7 @@ std::vector<Shape> ShapeMaker::opposites(const Schema& schema) {
   for (Shape& shape : shapes) {
     for (Shape::ObjectPart& part : shape.objects) part.negated = true;
     for (Shape::ArrayPart& part : shape.arrays) part.negated = true;
+    for (Shape::Contains& part : shape.contains) part.negated = true;
   }
   return shapes;
 }
@@ -426,6 +444,16 @@ std::vector<Shape> ShapeMaker::negate_keyword(const Schema& schema, const std::s
       shapes.push_back(std::move(other));
     }
     return shapes;
+  } else if (keyword == "contains") {
+    // Found too rarely, or too often.
+    const Shape::Contains asked = read_contains(schema);
+    shape.types = Shape::kArray;
+    if (asked.most) {
+      shape.contains = {{asked.schema, *asked.most + 1, std::nullopt, true}};
+      shapes.push_back(shape);
+    }
+    if (asked.least == 0) return shapes;
+    shape.contains = {{asked.schema, 0, asked.least - 1, true}};
   } else if (keyword == "not") {
     return shapes_of(value);
   } else if (keyword == "allOf") {
@@ -449,6 +477,25 @@ std::vector<Shape> ShapeMaker::negate_keyword(const Schema& schema, const std::s
   }
   if (shape.types != 0) shapes.push_back(std::move(shape));
   return shapes;
+}
+
+Schema ShapeMaker::opposite(const Schema& schema) {
+  return {&made_.emplace_back(OrderedJson{{"not", *schema.json}}), schema.pointer};
+}
+
+std::optional<std::vector<const OrderedJson*>> ShapeMaker::listed_values(
+    const Conjunction& schemas) {
+  std::vector<const OrderedJson*> values;
+  for (const Shape& shape : expand(schemas)) {
+    if (!shape.values) return std::nullopt;
+    for (const OrderedJson* value : *shape.values) {
+      const bool known = std::any_of(values.begin(), values.end(), [&](const OrderedJson* other) {
+        return json_equal(*value, *other);
+      });
+      if (!known && accepts(shape, *value)) values.push_back(value);
+    }
+  }
+  return values;
 }
 
 Conjunction ShapeMaker::item(const Shape& shape, std::size_t index) {

@@ -56,6 +56,13 @@ struct Shape {
     std::optional<Schema> rest;
   };
   std::vector<ArrayPart> arrays;
+  struct Contains {
+    Schema schema;
+    std::size_t least = 1;
+    std::optional<std::size_t> most;
+    bool negated = false;  ///< as in ArrayPart
+  };
+  std::vector<Contains> contains;
   std::size_t min_items = 0;
   std::optional<std::size_t> max_items;
   std::string unique_items;  ///< pointer to a keyword that asks for it
@@ -98,6 +105,11 @@ class ShapeMaker {
   Conjunction property(const Shape& shape, const std::string& name) const;
   /// The schemas that hold for the item at `index`.
   static Conjunction item(const Shape& shape, std::size_t index);
+
+  /// The schema of what `schema` does not accept.
+  Schema opposite(const Schema& schema);
+  /// All values for which the schemas hold, each once, if they list them.
+  std::optional<std::vector<const OrderedJson*>> listed_values(const Conjunction& schemas);
 
   bool accepts(const Conjunction& schemas, const OrderedJson& value);
   bool accepts(const Shape& shape, const OrderedJson& value);
