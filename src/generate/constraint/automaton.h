@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "generate/constraint/network.h"
@@ -16,7 +17,10 @@ namespace jielong {
 struct Place {
   std::uint32_t node;
   std::uint32_t stack;
-  auto operator<=>(const Place&) const = default;
+  bool operator==(const Place&) const = default;
+  bool operator<(const Place& other) const {
+    return node != other.node ? node < other.node : stack < other.stack;
+  }
 };
 
 /// Sets of places, each kept once and numbered.
