@@ -9,7 +9,6 @@
 namespace jielong {
 namespace {
 
-constexpr std::uint32_t kUnknown = UINT32_MAX - 1;
 constexpr std::uint32_t kVacant = UINT32_MAX;
 
 std::uint64_t hash(std::span<const Place> places) {
@@ -108,10 +107,8 @@ Automaton::State Automaton::start() {
   return start_ = close();
 }
 
-Automaton::State Automaton::step(State state, std::uint8_t byte) {
-  const std::uint8_t cls = network_->class_of(byte);
-  const std::size_t at = std::size_t{state} * network_->classes() + cls;
-  if (steps_[at] != kUnknown) return steps_[at];
+Automaton::State Automaton::explore(State state, std::uint8_t byte_class) {
+  const std::size_t at = std::size_t{state} * network_->classes() + byte_class;
   work_list_.clear();
   std::size_t looked_at = 0;
   for (const Place& place : states_[state]) {
@@ -119,7 +116,8 @@ Automaton::State Automaton::step(State state, std::uint8_t byte) {
     const auto edges = network_->bytes(place.node);
     looked_at += edges.size();
     for (const GrammarNetwork::ByteEdge& edge : edges) {
-      if (edge.first <= cls && cls <= edge.last) work_list_.push_back({edge.target, place.stack});
+      if (edge.first > byte_class || byte_class > edge.last) continue;
+      work_list_.push_back({edge.target, place.stack});
     }
   }
   count_work(looked_at);

@@ -66,7 +66,11 @@ class Automaton {
   const GrammarNetwork& network() const { return *network_; }
   State start();
   /// Where `byte` leads, or kDead. Throws Error(limit).
-  State step(State state, std::uint8_t byte);
+  State step(State state, std::uint8_t byte) {
+    const std::uint8_t byte_class = network_->class_of(byte);
+    const State known = steps_[std::size_t{state} * network_->classes() + byte_class];
+    return known != kUnknown ? known : explore(state, byte_class);
+  }
   State walk(State state, std::string_view bytes);
 
   /// Places with bytes to read; behind them, possibly, {kReturn, kBottom} and {kReturn, kHole}.
@@ -90,6 +94,9 @@ class Automaton {
   std::size_t bytes() const;
 
  private:
+  static constexpr State kUnknown = UINT32_MAX - 1;
+
+  State explore(State state, std::uint8_t byte_class);
   bool ends_at(State state, std::uint32_t stack) const;
   State close();
   void complete(std::uint32_t stack);
