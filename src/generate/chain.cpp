@@ -76,7 +76,6 @@ Chain::Chain(Runner& runner, const Tokenizer* tokenizer, std::span<const Token> 
       index_(index),
       samplers_(settings_for(options, end_tokens_),
                 chain_rng(options.seed, static_cast<std::uint64_t>(index)), piece_of(tokenizer)),
-      constraint_(options.constraint ? options.constraint() : nullptr),
       drafter_(new_drafter(options)),
       stops_(options.stop) {
   if (tokenizer != nullptr) detokenizer_.emplace(*tokenizer, !options.show_special, true);
@@ -124,6 +123,7 @@ void Chain::begin(std::span<const Token> prompt, CachedPrefix cache) {
   } guard{runner_, cache.sequence};
 
   check_prompt(runner_, prompt, *options_);
+  if (options_->constraint) constraint_ = options_->constraint();
   const std::int64_t context = runner_.context_length();
   prompt_tokens_ = static_cast<std::int64_t>(prompt.size());
   pending_.assign(prompt.begin(), prompt.end());
