@@ -120,6 +120,35 @@ test(
   },
 );
 
+test('an answer that was cut goes on as if it had not been', options, async () => {
+  const server = await serve(['smollm2']);
+  try {
+    const { page, close } = await visit(server.address);
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await page.getByRole('button', { name: /^No dice/ }).click();
+    const longest = page.getByRole('spinbutton', { name: 'Longest answer' });
+    const text = () => page.locator('.answer-body').innerText();
+    await longest.fill('40');
+    await ask(page, 'Describe the sea.');
+    await answered(page);
+    const whole = await text();
+    await longest.fill('9');
+    await page.getByRole('button', { name: 'Answer again' }).click();
+    await page.locator('.switcher', { hasText: '2/2' }).waitFor();
+    const cut = await text();
+    assert.ok(whole.startsWith(cut) && cut.length < whole.length, `${whole}\n${cut}`);
+    await longest.fill('25');
+    await page.getByRole('button', { name: 'Go on with this answer' }).click();
+    await page.locator('.answer.running').waitFor();
+    await answered(page);
+    const longer = await text();
+    assert.ok(longer.length > cut.length && whole.startsWith(longer), `${whole}\n${longer}`);
+    await close();
+  } finally {
+    await server.stop();
+  }
+});
+
 test('a real server without models offers to fetch one; with a key it asks for it', options, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'jielong-page-'));
   const server = await serve([], {
