@@ -22,6 +22,7 @@
 #include "generate/model_pool.h"
 #include "serve/context.h"
 #include "serve/http_server.h"
+#include "serve/http_text.h"
 #include "serve/keys.h"
 #include "serve/status_routes.h"
 
@@ -119,7 +120,7 @@ serve::ServerOptions server_options(const ServeFlags& flags, Console& console) {
   }
   // The machine's own name is as good as its address.
   char name[256] = "";
-  if (::gethostname(name, sizeof name - 1) == 0 && *name != '\0') {
+  if (::gethostname(name, sizeof name - 1) == 0 && serve::parse_host(name)) {
     options.guard.hosts.emplace_back(name);
     options.guard.hosts.push_back(std::string(name) + ".local");
   }
@@ -248,8 +249,9 @@ void add_serve(Command& command, Console& console) {
                     "Models to load at once; the first is the default one, others are loaded when "
                     "asked for");
   command.group("Server");
-  command.value("--host", flags->host, "ADDRESS",
-                "Where to listen; beyond this machine (0.0.0.0) only with a key");
+  command.value(
+      "--host", flags->host, "ADDRESS",
+      "Where to listen, by default 127.0.0.1; beyond this machine (0.0.0.0) only with a key");
   command.value("--port", flags->port, "The port; 0: any that is free");
   command.value("--api-key-file,--api-key", flags->key_file, "FILE",
                 "Keys that clients must send, one a line; JIELONG_API_KEY holds keys themselves");
@@ -258,14 +260,15 @@ void add_serve(Command& command, Console& console) {
   command.values("--allowed-origin", flags->allowed_origins, "ORIGIN",
                  "A site whose pages may ask, as https://chat.example.org; *: any");
   command.value("--workers", flags->workers, "Requests prepared at once");
-  command.value("--drain", flags->drain, "TIME", "How long a stop waits for running requests");
+  command.value("--drain", flags->drain, "TIME",
+                "How long a stop waits for running requests, by default 30s");
   command.flag("--open", flags->open, "Open the chat page in a browser");
   command.group("Models");
   command.value("--parallel", flags->parallel, "Full-length chains a model has room for");
   command.value("--memory", flags->memory, "SIZE",
-                "What all models may take, as 8G; 0: three quarters of the machine's");
+                "What all models may take, as 8G; by default three quarters of the machine's");
   command.value("--keep-alive", flags->keep_alive, "TIME",
-                "Unload a model unused for so long, as 5m; -1: never");
+                "Unload a model unused for so long, as 5m; by default never");
   command.value("--prefix-cache", flags->prefix_cache, "FOLDER",
                 "Keep the evaluated beginnings of prompts over restarts");
   flags->engine.declare(command);

@@ -240,6 +240,27 @@ TEST(HttpServer, RefusesBodiesAboveTheLimit) {
   EXPECT_TRUE(eventually([&] { return server.metrics.body_bytes == 0; }));
 }
 
+TEST(HttpServer, RefusesMoreBodiesThanItMayHold) {
+  serve::ServerOptions options;
+  options.limits.bodies_bytes = 1000;
+  options.workers = 1;
+  TestServer server(options);
+  RawClient blocking(server.port()), first(server.port()), second(server.port());
+  blocking.send(TestServer::request("GET", "/v1/wait"));
+  ASSERT_TRUE(eventually([&] { return server.gate.waiting() == 1; }));
+  first.send(TestServer::request("POST", "/v1/echo", "", std::string(900, 'a')));
+  ASSERT_TRUE(eventually([&] { return server.metrics.body_bytes == 900; }));
+  second.send(TestServer::request("POST", "/v1/echo", "", std::string(200, 'a')));
+  const std::string refused = second.response();
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(refused, HasSubstr("Retry-After: "));
+  server.gate.open();
+  EXPECT_THAT(first.response(), StartsWith("HTTP/1.1 200"));
+  ASSERT_TRUE(eventually([&] { return server.metrics.body_bytes == 0; }));
+  second.send(TestServer::request("POST", "/v1/echo", "", std::string(1000, 'a')));
+  EXPECT_THAT(second.response(), StartsWith("HTTP/1.1 200"));
+}
+
 TEST(HttpServer, ChecksHostAndOrigin) {
   serve::ServerOptions options;
   options.guard.origins = {"https://chat.example.org"};
