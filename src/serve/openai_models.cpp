@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/quote.h"
+#include "serve/model_names.h"
 
 namespace jielong::serve {
 namespace {
@@ -50,7 +51,7 @@ void get_models(ServeContext& context, const HttpRequest&,
 void get_model(ServeContext& context, const HttpRequest& http,
                const std::shared_ptr<HttpReply>& reply) {
   const std::string asked = http.path.substr(kModels.size());
-  StoredModel model = context.pool.store().resolve(context.model_name(asked));
+  StoredModel model = context.pool.store().resolve(requested_model(context, asked));
   model.name = asked;
   reply->send(200, "application/json", model_json(model, context.pool.loaded()).dump());
 }

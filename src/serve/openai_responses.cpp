@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/quote.h"
+#include "serve/model_names.h"
 #include "serve/openai_routes.h"
 #include "serve/openai_tokens.h"
 
@@ -69,7 +70,7 @@ void add_responses_routes(RouteTable& table, ServeContext& context) {
   add("POST", "/v1/responses", [&context, store](const HttpRequest& http, const Reply& reply) {
     OpenAiResponse request = read_openai_response(body_of(context, http), context.limits, *store);
     OpenAiAnswerInfo info = answer_info(context, request.chat.model);
-    request.chat.model = context.model_name(request.chat.model);
+    request.chat.model = requested_model(context, request.chat.model);
     if (!request.seeded) request.chat.options.seed = fresh_seed();
     auto writer = openai_response_writer(request, std::move(info), store);
     answer_chat(context, request.chat, request.stream, std::move(writer), http.id, reply);

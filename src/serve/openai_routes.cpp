@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "generate/embedding.h"
 #include "serve/answer_writer.h"
+#include "serve/model_names.h"
 #include "serve/openai_chat.h"
 #include "serve/openai_completion.h"
 #include "serve/openai_embeddings.h"
@@ -28,7 +29,7 @@ std::int64_t seconds_now() {
 void post_chat(ServeContext& context, const HttpRequest& http, const Reply& reply) {
   OpenAiChat request = read_openai_chat(body_of(context, http), context.limits);
   OpenAiAnswerInfo info = answer_info(context, request.chat.model);
-  request.chat.model = context.model_name(request.chat.model);
+  request.chat.model = requested_model(context, request.chat.model);
   if (!request.seeded) request.chat.options.seed = fresh_seed();
   auto writer = openai_chat_writer(request, std::move(info));
   answer_chat(context, request.chat, request.stream, std::move(writer), http.id, reply);
@@ -40,7 +41,7 @@ void post_completion(ServeContext& context, const HttpRequest& http, const Reply
   if (!request.suffix.empty()) fill_in_the_middle(request, info.loaded->model().tokenizer());
   const std::uint64_t seed = fresh_seed();
   for (ChatRequest& chat : request.chats) {
-    chat.model = context.model_name(request.model);
+    chat.model = requested_model(context, request.model);
     if (!request.seeded) chat.options.seed = seed;
   }
   auto writer = openai_completion_writer(request, std::move(info));
@@ -60,7 +61,7 @@ std::string vector_base64(const std::vector<float>& vector) {
 
 void post_embeddings(ServeContext& context, const HttpRequest& http, const Reply& reply) {
   const OpenAiEmbeddings request = read_openai_embeddings(body_of(context, http), context.limits);
-  const std::string name = context.model_name(request.model);
+  const std::string name = requested_model(context, request.model);
   const std::shared_ptr<LoadedModel> loaded = context.pool.acquire(name);
   const Tokenizer& tokenizer = loaded->model().tokenizer();
   OrderedJson data = OrderedJson::array();
@@ -99,7 +100,7 @@ OrderedJson body_of(const ServeContext& context, const HttpRequest& http) {
 }
 
 OpenAiAnswerInfo answer_info(ServeContext& context, const std::string& asked) {
-  const std::string name = context.model_name(asked);
+  const std::string name = requested_model(context, asked);
   return {asked.empty() ? name : asked, "jielong-" + context.version, seconds_now(),
           context.pool.acquire(name)};
 }

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "generate/chat_prompt.h"
+#include "serve/model_names.h"
 #include "serve/openai_fields.h"
 #include "serve/openai_messages.h"
 #include "serve/openai_routes.h"
@@ -17,7 +18,7 @@ namespace {
 void post_tokenize(ServeContext& context, const HttpRequest& http,
                    const std::shared_ptr<HttpReply>& reply) {
   const TokenizeRequest request = read_tokenize(body_of(context, http), context.limits);
-  const auto loaded = context.pool.acquire(context.model_name(request.model));
+  const auto loaded = context.pool.acquire(requested_model(context, request.model));
   const Tokenizer& tokenizer = loaded->model().tokenizer();
   std::vector<Token> tokens;
   if (request.messages.empty()) {
@@ -45,7 +46,7 @@ void post_tokenize(ServeContext& context, const HttpRequest& http,
 void post_detokenize(ServeContext& context, const HttpRequest& http,
                      const std::shared_ptr<HttpReply>& reply) {
   const DetokenizeRequest request = read_detokenize(body_of(context, http), context.limits);
-  const auto loaded = context.pool.acquire(context.model_name(request.model));
+  const auto loaded = context.pool.acquire(requested_model(context, request.model));
   const std::string text =
       sanitize_utf8(loaded->model().tokenizer().decode(request.tokens, {.skip_special = false}));
   // llama.cpp's name and vLLM's.

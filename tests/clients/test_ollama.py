@@ -1,5 +1,6 @@
 """The official `ollama` client drives the server."""
 import json
+import time
 
 import ollama
 import pydantic
@@ -136,6 +137,9 @@ def test_load_and_unload(start, tiny_folder):
     assert client.generate(str(tiny_folder)).done_reason == "load"
     assert len(client.ps().models) == 1
     assert client.generate(str(tiny_folder), keep_alive=0).done_reason == "unload"
+    deadline = time.monotonic() + 30
+    while client.ps().models and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert client.ps().models == []
 
 
