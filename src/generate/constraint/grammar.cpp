@@ -43,15 +43,16 @@ Grammar::Parts::Parts(std::string name_, ExprPool pool_, ExprId root_)
       network(std::make_shared<const GrammarNetwork>(pool, root)) {}
 
 std::shared_ptr<SharedAutomaton> Grammar::Parts::automaton(
-    const std::shared_ptr<const TokenTrie>& trie) const {
+    std::shared_ptr<const TokenTrie> trie) const {
   const std::lock_guard lock(mutex_);
   std::erase_if(automata_, [](const Entry& entry) { return entry.automaton.expired(); });
   for (const Entry& entry : automata_) {
     auto known = entry.trie == trie.get() ? entry.automaton.lock() : nullptr;
     if (known) return known;
   }
-  auto made = std::make_shared<SharedAutomaton>(network, trie);
-  automata_.push_back({trie.get(), made});
+  const TokenTrie* const key = trie.get();
+  auto made = std::make_shared<SharedAutomaton>(network, std::move(trie));
+  automata_.push_back({key, made});
   return made;
 }
 

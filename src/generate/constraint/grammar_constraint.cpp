@@ -70,7 +70,7 @@ class GrammarConstraint final : public Constraint {
 
 MakeConstraint constrain(std::shared_ptr<const Grammar> grammar,
                          std::shared_ptr<const TokenTrie> trie) {
-  auto shared = grammar->parts().automaton(trie);
+  auto shared = grammar->parts().automaton(std::move(trie));
   return [grammar = std::move(grammar), shared = std::move(shared)] {
     return std::make_unique<GrammarConstraint>(grammar, shared);
   };

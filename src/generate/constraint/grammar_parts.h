@@ -17,7 +17,7 @@ struct Grammar::Parts {
   Parts(std::string name, ExprPool pool, ExprId root);
 
   /// The automaton for a vocabulary, shared by all who have asked for it and still hold it.
-  std::shared_ptr<SharedAutomaton> automaton(const std::shared_ptr<const TokenTrie>& trie) const;
+  std::shared_ptr<SharedAutomaton> automaton(std::shared_ptr<const TokenTrie> trie) const;
 
   std::string name;
   ExprPool pool;
