@@ -37,6 +37,7 @@ export const en = {
   themeLight: 'light',
   themeDark: 'dark',
   shortcuts: 'Keyboard shortcuts',
+  licences: 'Licences of what this page is made of',
   conversation: 'Conversation',
   footHint: 'A model draws every word with a die. What it says may be wrong.',
 

@@ -36,6 +36,7 @@ export const zhTW: Strings = {
   themeLight: '淺色',
   themeDark: '深色',
   shortcuts: '鍵盤快速鍵',
+  licences: '本頁所用軟體的授權條款',
   conversation: '對話內容',
   footHint: '模型的每個字都是擲骰子擲出來的，說的話不一定正確。',
 

@@ -28,6 +28,11 @@ function Shortcuts() {
           </div>
         ))}
       </dl>
+      <p class="hint licences">
+        <a href="./licences.txt" target="_blank" rel="noopener">
+          {t('licences')}
+        </a>
+      </p>
     </Dialog>
   );
 }

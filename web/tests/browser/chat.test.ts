@@ -200,6 +200,8 @@ onPage('Enter that ends a word of an input method sends nothing', async ({ page 
 onPage('a whole chat works with the keyboard alone', async ({ page }) => {
   await page.keyboard.press('Alt+Slash');
   await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
+  const licences = await page.request.get(`${address}licences.txt`);
+  assert.match(await licences.text(), /SIL OPEN FONT LICENSE/i);
   await page.keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   await page.keyboard.press('Alt+KeyI');
