@@ -17,6 +17,7 @@ import json
 import random
 import re
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -95,22 +96,20 @@ async def one_round(server, model, options):
 
 def probe(host, port, seconds):
     """Asks /health again and again; prints the milliseconds it took as a JSON list."""
-    times, end = [], time.monotonic() + seconds
+    times, end, ended = [], time.monotonic() + seconds, []
+    signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
     request = f"GET /health HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode()
-    try:
-        while time.monotonic() < end:
-            begin = time.perf_counter()
-            with socket.create_connection((host, port), timeout=10) as connection:
-                connection.sendall(request)
-                answer = b""
-                while part := connection.recv(65536):
-                    answer += part
-            if not answer.startswith(b"HTTP/1.1 200"):
-                sys.exit(f"/health answered {answer[:80]!r}")
-            times.append(1000 * (time.perf_counter() - begin))
-            time.sleep(0.02)
-    except KeyboardInterrupt:
-        pass
+    while not ended and time.monotonic() < end:
+        begin = time.perf_counter()
+        with socket.create_connection((host, port), timeout=10) as connection:
+            connection.sendall(request)
+            answer = b""
+            while part := connection.recv(65536):
+                answer += part
+        if not answer.startswith(b"HTTP/1.1 200"):
+            sys.exit(f"/health answered {answer[:80]!r}")
+        times.append(1000 * (time.perf_counter() - begin))
+        time.sleep(0.02)
     print(json.dumps(times))
 
 
@@ -142,7 +141,7 @@ def run(options):
                 began = time.monotonic()
                 outcomes += asyncio.run(one_round(server, model, options))
                 took = time.monotonic() - began
-                prober.send_signal(2)
+                prober.terminate()
                 text = prober.communicate()[0]
                 times += json.loads(text) if text else []
                 metrics = server.wait_idle()
