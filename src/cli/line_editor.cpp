@@ -187,6 +187,9 @@ LineEditor::Outcome LineEditor::read(const std::string& prompt, std::string& lin
   clear_interrupt();
   std::fputs("\x1b[?2004h", stdout);
   std::fflush(stdout);
+  // libedit prints the prompt before it takes over the terminal when keys are waiting, and a
+  // Ctrl-D typed in between would reach it as a zero byte.
+  el_set(s.edit, EL_PREP_TERM, 1);
   int count = 0;
   errno = 0;
   const char* text = el_gets(s.edit, &count);

@@ -76,11 +76,14 @@ class Conversation {
     }
   }
 
-  /// Waits for the end and returns the exit code.
+  /// Waits for the end and returns the exit code; -1 when it does not come.
   int finish() {
     shows("a text that never comes");  // drains the terminal until it is closed
     int status = 0;
-    ::waitpid(child_, &status, 0);
+    for (int wait = 0; ::waitpid(child_, &status, WNOHANG) == 0; ++wait) {
+      if (wait == 100) return -1;
+      ::usleep(100000);
+    }
     child_ = -1;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
   }
