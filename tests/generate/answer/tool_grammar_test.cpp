@@ -95,7 +95,7 @@ TEST(ToolGrammar, NamesWhatIsWrong) {
 
 TEST(ToolGrammar, OnlyStrictToolsInsistOnTheirSchema) {
   const std::string schema =
-      R"("parameters":{"type":"object","properties":{"a":{"contains":{"type":"string"}}}})";
+      R"("parameters":{"type":"object","properties":{"a":{"type":"array","uniqueItems":true}}})";
   const std::string loose = R"([{"function":{"name":"a",)" + schema + "}}]";
   const std::string strict = R"([{"function":{"name":"a","strict":true,)" + schema + "}}]";
   EXPECT_TRUE(
