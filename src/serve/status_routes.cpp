@@ -18,23 +18,25 @@ namespace {
 
 constexpr std::chrono::milliseconds kLookEvery(250);
 
+/// Without names: whoever asks needs no key.
 std::string health(const ServeContext& context, const StatusBoard::Models& models) {
   const Metrics& metrics = context.metrics;
-  OrderedJson json{
+  std::int64_t loading = 0, active_chains = 0, waiting_jobs = 0;
+  for (const LoadedModelInfo& model : models) {
+    loading += model.loading ? 1 : 0;
+    active_chains += model.stats.active_chains;
+    waiting_jobs += model.stats.waiting_jobs;
+  }
+  const OrderedJson json{
       {"status", metrics.draining ? "draining" : "ok"},
       {"version", context.version},
       {"uptime_seconds", static_cast<std::int64_t>(std::time(nullptr)) - context.started},
-      {"default_model", context.default_model},
       {"requests_active", metrics.active_requests.load()},
       {"requests_waiting", metrics.waiting_requests.load()},
-      {"models", OrderedJson::array()}};
-  for (const LoadedModelInfo& model : models) {
-    json["models"].push_back({{"name", model.name},
-                              {"loading", model.loading},
-                              {"busy", model.busy},
-                              {"active_chains", model.stats.active_chains},
-                              {"waiting_jobs", model.stats.waiting_jobs}});
-  }
+      {"models_loaded", static_cast<std::int64_t>(models.size()) - loading},
+      {"models_loading", loading},
+      {"active_chains", active_chains},
+      {"waiting_jobs", waiting_jobs}};
   return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
 }
 
