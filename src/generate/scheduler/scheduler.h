@@ -26,7 +26,7 @@ struct SchedulerOptions {
   /// The most rows of one step, over all chains: a token of each chain that decodes, then
   /// prompt tokens, for which at least a quarter is left. This bounds how long a running
   /// chain waits for its next token.
-  std::int64_t prefill_rows = 512;
+  std::int64_t prefill_rows = 256;
   /// Tokens of prompts and finished chains kept for requests that begin alike; 0: none.
   std::int64_t prefix_tokens = 65536;
   /// Helps with sampling; the runner's own pool, or null. Must outlive the scheduler.
