@@ -65,10 +65,18 @@ class ModelPool::State : public std::enable_shared_from_this<State> {
     }
     changed_.notify_all();
     keeper_.join();
-    std::vector<std::shared_ptr<Entry>> idle;
+    std::vector<std::shared_ptr<Entry>> idle, busy;
     {
       const std::lock_guard lock(mutex_);
       take_out(idle, [](const Entry&) { return true; });
+      for (const auto& [key, entry] : entries_) {
+        if (entry->model) busy.push_back(entry);
+      }
+    }
+    // What jobs report to may be gone right after the pool. Those that have ended have told it
+    // after the first wait, those that were cancelled after the second.
+    for (const auto& entry : busy) {
+      for (int wait = 0; wait < 2; ++wait) entry->model->scheduler().between_steps([] {});
     }
   }
 
