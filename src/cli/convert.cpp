@@ -16,6 +16,7 @@
 #include "cli/progress_bar.h"
 #include "cli/text_width.h"
 #include "model/convert/recipe.h"
+#include "model/split_name.h"
 
 namespace jielong::cli {
 namespace {
@@ -48,7 +49,7 @@ std::uint64_t read_size(const std::string& text) {
 
 /// Whether a split model of that name is there, of however many parts.
 bool is_split_there(const std::filesystem::path& output) {
-  const std::string beginning = output.stem().string() + "-00001-of-";
+  const std::string beginning = first_part_beginning(output.stem().string());
   const auto folder = output.has_parent_path() ? output.parent_path() : std::filesystem::path(".");
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {

@@ -15,6 +15,7 @@
 #include "base/thread_pool.h"
 #include "model/convert/plan.h"
 #include "model/convert/split_writer.h"
+#include "model/split_name.h"
 #include "model/tensor_file.h"
 #include "model/tensor_writer.h"
 #include "tensor/quant/quantize.h"
@@ -212,7 +213,7 @@ class AtomicFolder {
 };
 
 std::string shard_name(std::size_t part, std::size_t parts) {
-  return (parts > 1 ? part_name("model", part + 1, parts) : "model") + ".safetensors";
+  return (parts > 1 ? split_name("model", part + 1, parts) : "model") + ".safetensors";
 }
 
 /// Which shard holds which tensor.
@@ -271,7 +272,8 @@ bool is_same_model(const fs::path& input, const ConvertOptions& options) {
   if (fs::equivalent(input, options.output, error)) return true;
   if (!limits_of(options).any() || options.output.extension() != ".gguf") return false;
   const fs::path folder = options.output.parent_path();
-  return input.filename().string().starts_with(options.output.stem().string() + "-00001-of-") &&
+  return input.filename().string().starts_with(
+             first_part_beginning(options.output.stem().string())) &&
          fs::equivalent(input.parent_path() / ".", folder / ".", error);
 }
 

@@ -11,6 +11,7 @@
 #include "base/quote.h"
 #include "model/byte_reader.h"
 #include "model/gguf_types.h"
+#include "model/split_name.h"
 
 namespace jielong {
 namespace fs = std::filesystem;
@@ -243,16 +244,15 @@ void place_tensors(std::vector<TensorEntry>& entries, std::span<const std::byte>
 
 /// The path of part `number` (from 1) beside a part named …-NNNNN-of-NNNNN.gguf.
 fs::path part_path(const fs::path& path, int number, int count) {
-  const std::string filename = path.filename().string();
-  const std::string tail = fmt::format("-of-{:05}.gguf", count);
-  const std::size_t tail_bytes = tail.size() + 6;
-  if (filename.size() < tail_bytes || !filename.ends_with(tail)) {
+  const auto name = parse_split_name(path.stem().string());
+  if (!name || path.extension() != ".gguf" || name->parts != static_cast<unsigned>(count)) {
     throw bad_input(
-        fmt::format("is one of {} parts, but its name does not end in -NNNNN{}", count, tail),
+        fmt::format("is one of {} parts, but its name does not end in -NNNNN-of-{:05}.gguf", count,
+                    count),
         path.string(), "give all parts the names they were published under");
   }
-  return path.parent_path() /
-         fmt::format("{}-{:05}{}", filename.substr(0, filename.size() - tail_bytes), number, tail);
+  const auto part = static_cast<std::size_t>(number), parts = static_cast<std::size_t>(count);
+  return path.parent_path() / (split_name(name->stem, part, parts) + ".gguf");
 }
 
 void check_part(const Metadata& metadata, const fs::path& path, int number, int count) {

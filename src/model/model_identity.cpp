@@ -6,25 +6,12 @@
 #include <vector>
 
 #include "base/sha256.h"
+#include "model/split_name.h"
 
 namespace jielong {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// What the parts of a split GGUF model have in common: their name from "-of-" on, and how
-/// long it is before the part's number. Empty where there are no parts.
-struct PartName {
-  std::string before, after;
-};
-
-PartName part_name(const fs::path& path) {
-  const std::string name = path.filename().string();
-  const std::size_t of = name.rfind("-of-");
-  constexpr std::size_t kNumber = 5;
-  if (of == std::string::npos || of < kNumber + 1 || name[of - kNumber - 1] != '-') return {};
-  return {name.substr(0, of - kNumber), name.substr(of)};
-}
 
 std::vector<fs::path> files_of(const fs::path& path) {
   std::vector<fs::path> files;
@@ -37,13 +24,11 @@ std::vector<fs::path> files_of(const fs::path& path) {
     }
   } else {
     files.push_back(path);
-    const PartName wanted = part_name(path);
-    if (!wanted.after.empty()) {
-      const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-      for (const auto& entry : fs::directory_iterator(folder)) {
-        const PartName other = part_name(entry.path());
-        const bool sibling = other.before == wanted.before && other.after == wanted.after;
-        if (sibling && entry.path().filename() != path.filename()) files.push_back(entry.path());
+    if (const auto name = parse_split_name(path.stem().string())) {
+      for (unsigned part = 1; part <= name->parts; ++part) {
+        const fs::path other = path.parent_path() / (split_name(name->stem, part, name->parts) +
+                                                     path.extension().string());
+        if (part != name->part && fs::exists(other)) files.push_back(other);
       }
     }
   }

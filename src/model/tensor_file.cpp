@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/quote.h"
 #include "model/gguf.h"
+#include "model/split_name.h"
 
 namespace jielong {
 namespace fs = std::filesystem;
@@ -72,25 +73,17 @@ void TensorFile::add_unreadable(std::string name, std::string type, const fs::pa
 
 namespace {
 
-/// Whether the name ends in -NNNNN-of-NNNNN.gguf with a number other than the first.
-bool is_later_part(const std::string& filename) {
-  constexpr std::string_view kPattern = "-00001-of-00001.gguf";
-  if (filename.size() < kPattern.size()) return false;
-  const std::string_view tail =
-      std::string_view(filename).substr(filename.size() - kPattern.size());
-  for (std::size_t i = 0; i < tail.size(); ++i) {
-    const bool digit = tail[i] >= '0' && tail[i] <= '9';
-    const bool digit_expected = kPattern[i] >= '0' && kPattern[i] <= '9';
-    if (digit_expected ? !digit : tail[i] != kPattern[i]) return false;
-  }
-  return tail.substr(1, 5) != "00001";
+/// Whether it is a part of a split model other than the first.
+bool is_later_part(const fs::path& path) {
+  const auto name = parse_split_name(path.stem().string());
+  return name && name->part != 1;
 }
 
 ModelLocation locate_in_folder(const fs::path& folder) {
   if (fs::is_regular_file(folder / "config.json")) return {ModelFormat::safetensors, folder};
   std::vector<fs::path> candidates;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() == ".gguf" && !is_later_part(entry.path().filename().string())) {
+    if (entry.path().extension() == ".gguf" && !is_later_part(entry.path())) {
       candidates.push_back(entry.path());
     }
   }

@@ -9,6 +9,7 @@
 #include "model/convert_support.h"
 #include "model/gguf.h"
 #include "model/safetensors.h"
+#include "model/split_name.h"
 
 namespace jielong {
 namespace {
@@ -53,7 +54,7 @@ TEST_F(ConvertSplit, PartsAreTheModel) {
   ASSERT_EQ(report.files.size(), parts);
   EXPECT_EQ(entries(), parts + 1);
   for (std::size_t i = 0; i < parts; ++i) {
-    EXPECT_EQ(report.files[i], at(part_name("part", i + 1, parts) + ".gguf"));
+    EXPECT_EQ(report.files[i], at(split_name("part", i + 1, parts) + ".gguf"));
     const GgufFile file(report.files[i]);  // any part opens all
     EXPECT_EQ(file.parts(), static_cast<int>(parts));
     EXPECT_EQ(file.tensors().size(), count);

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "model/gguf_types.h"
+#include "model/split_name.h"
 
 namespace jielong {
 namespace fs = std::filesystem;
@@ -41,10 +42,6 @@ std::vector<std::size_t> split_tensors(const std::vector<TensorPlan>& tensors,
     bytes += share;
   }
   return sizes;
-}
-
-std::string part_name(const std::string& stem, std::size_t part, std::size_t parts) {
-  return fmt::format("{}-{:05}-of-{:05}", stem, part, parts);
 }
 
 SplitWriter::SplitWriter(SplitLimits limits, std::uint64_t first_header, Open open)
@@ -126,7 +123,7 @@ std::unique_ptr<TensorSink> SplitGgufWriter::open(std::size_t part, std::size_t 
   metadata.set("split.no", static_cast<std::uint16_t>(part));
   metadata.set("split.count", static_cast<std::uint16_t>(parts));
   metadata.set("split.tensors.count", static_cast<std::int32_t>(total));
-  return std::make_unique<GgufWriter>(temporary_ / (part_name(stem_, part + 1, parts) + ".gguf"),
+  return std::make_unique<GgufWriter>(temporary_ / (split_name(stem_, part + 1, parts) + ".gguf"),
                                       std::move(metadata));
 }
 
@@ -134,7 +131,7 @@ std::vector<fs::path> SplitGgufWriter::files() const {
   std::vector<fs::path> result;
   const std::size_t parts = writer_.sizes().size();
   for (std::size_t part = 1; part <= parts; ++part) {
-    result.push_back(folder_ / (part_name(stem_, part, parts) + ".gguf"));
+    result.push_back(folder_ / (split_name(stem_, part, parts) + ".gguf"));
   }
   return result;
 }

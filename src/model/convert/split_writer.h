@@ -26,9 +26,6 @@ struct SplitLimits {
 std::vector<std::size_t> split_tensors(const std::vector<TensorPlan>& tensors,
                                        const SplitLimits& limits, std::uint64_t first_header);
 
-/// "model" and 2 of 3 → "model-00002-of-00003"
-std::string part_name(const std::string& stem, std::size_t part, std::size_t parts);
-
 /// Passes a stream of tensors on to one file after another.
 class SplitWriter : public TensorSink {
  public:

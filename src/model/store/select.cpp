@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <set>
 
 #include "base/error.h"
+#include "model/split_name.h"
 
 namespace jielong::store {
 namespace {
@@ -27,20 +27,11 @@ struct Part {
 };
 
 Part part_of(const std::string& path) {
-  constexpr std::size_t kTail = 20;  // "-00001-of-00005.gguf"
-  Part part{path};
-  if (path.size() <= kTail) return part;
-  const std::string_view tail = std::string_view(path).substr(path.size() - kTail);
-  unsigned index = 0, count = 0;
-  const auto number = [](std::string_view text, unsigned* value) {
-    const auto result = std::from_chars(text.data(), text.data() + text.size(), *value);
-    return result.ec == std::errc() && result.ptr == text.data() + text.size();
-  };
-  if (tail[0] != '-' || tail.substr(6, 4) != "-of-" || !number(tail.substr(1, 5), &index) ||
-      !number(tail.substr(10, 5), &count) || index < 1 || index > count) {
-    return part;
-  }
-  return {path.substr(0, path.size() - kTail) + ".gguf", index, count};
+  constexpr std::size_t kExtension = 5;
+  if (path.size() < kExtension) return {path};
+  const auto name = parse_split_name(std::string_view(path).substr(0, path.size() - kExtension));
+  if (!name || name->stem.empty() || name->part < 1 || name->part > name->parts) return {path};
+  return {name->stem + ".gguf", name->part, name->parts};
 }
 
 using Groups = std::map<std::string, std::vector<HubFile>>;
