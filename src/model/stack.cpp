@@ -60,7 +60,9 @@ Tensor Stack::logits(ModelPass& pass) const {
 }
 
 void Stack::prepare(ThreadPool& pool) {
-  for (auto& residual : residuals) residual.layer->prepare(pool);
+  for (auto& residual : residuals) {
+    for (Weight* matrix : residual.layer->matrices()) jielong::prepare(*matrix, pool);
+  }
   jielong::prepare(head.weight, pool);
 }
 

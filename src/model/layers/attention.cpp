@@ -127,8 +127,8 @@ void Attention::forward_add(ModelPass& pass, const Input& input, const Tensor& s
   project_add(pass.pass, mix(pass, input), output, sum);
 }
 
-void Attention::prepare(ThreadPool& pool) {
-  for (Linear* linear : {&query, &key, &value, &output}) jielong::prepare(linear->weight, pool);
+std::vector<Weight*> Attention::matrices() {
+  return {&query.weight, &key.weight, &value.weight, &output.weight};
 }
 
 }  // namespace jielong

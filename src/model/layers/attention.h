@@ -26,7 +26,7 @@ class Attention : public Layer {
 
   Tensor forward(ModelPass& pass, const Input& input) const override;
   void forward_add(ModelPass& pass, const Input& input, const Tensor& sum) const override;
-  void prepare(ThreadPool& pool) override;
+  std::vector<Weight*> matrices() override;
 
  private:
   Tensor mix(ModelPass& pass, const Input& input) const;

@@ -76,9 +76,13 @@ Tensor Experts::forward(ModelPass& model_pass, const Input& input) const {
   return sum;
 }
 
-void Experts::prepare(ThreadPool& pool) {
-  jielong::prepare(router.weight, pool);
-  for (auto& expert : experts) expert.prepare(pool);
+std::vector<Weight*> Experts::matrices() {
+  std::vector<Weight*> all{&router.weight};
+  for (GatedFeedForward& expert : experts) {
+    const std::vector<Weight*> own = expert.matrices();
+    all.insert(all.end(), own.begin(), own.end());
+  }
+  return all;
 }
 
 }  // namespace jielong

@@ -12,8 +12,8 @@ void GatedFeedForward::forward_add(ModelPass& pass, const Input& input, const Te
   project_add(pass.pass, hidden, down, sum);
 }
 
-void GatedFeedForward::prepare(ThreadPool& pool) {
-  for (Linear* linear : {&gate, &up, &down}) jielong::prepare(linear->weight, pool);
+std::vector<Weight*> GatedFeedForward::matrices() {
+  return {&gate.weight, &up.weight, &down.weight};
 }
 
 Tensor FeedForward::hidden(ModelPass& pass, const Input& input) const {
@@ -34,9 +34,6 @@ void FeedForward::forward_add(ModelPass& pass, const Input& input, const Tensor&
   project_add(pass.pass, hidden(pass, input), down, sum);
 }
 
-void FeedForward::prepare(ThreadPool& pool) {
-  jielong::prepare(up.weight, pool);
-  jielong::prepare(down.weight, pool);
-}
+std::vector<Weight*> FeedForward::matrices() { return {&up.weight, &down.weight}; }
 
 }  // namespace jielong

@@ -15,7 +15,7 @@ class GatedFeedForward : public Layer {
 
   Tensor forward(ModelPass& pass, const Input& input) const override;
   void forward_add(ModelPass& pass, const Input& input, const Tensor& sum) const override;
-  void prepare(ThreadPool& pool) override;
+  std::vector<Weight*> matrices() override;
 };
 
 /// down(activation(up(x))), as in the first Transformer.
@@ -27,7 +27,7 @@ class FeedForward : public Layer {
 
   Tensor forward(ModelPass& pass, const Input& input) const override;
   void forward_add(ModelPass& pass, const Input& input, const Tensor& sum) const override;
-  void prepare(ThreadPool& pool) override;
+  std::vector<Weight*> matrices() override;
 
  private:
   Tensor hidden(ModelPass& pass, const Input& input) const;
@@ -43,7 +43,7 @@ class Experts : public Layer {
   bool normalize_weights = true;  ///< the chosen experts' weights sum to one
 
   Tensor forward(ModelPass& pass, const Input& input) const override;
-  void prepare(ThreadPool& pool) override;
+  std::vector<Weight*> matrices() override;
 };
 
 }  // namespace jielong

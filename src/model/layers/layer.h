@@ -53,8 +53,8 @@ class Layer {
   /// projection add while they project.
   virtual void forward_add(ModelPass& pass, const Input& input, const Tensor& sum) const;
 
-  /// Lays weights out for the active instruction set, once, before the first pass.
-  virtual void prepare(ThreadPool& pool) = 0;
+  /// The matrices it multiplies with, some of which may be absent.
+  virtual std::vector<Weight*> matrices() = 0;
 };
 
 /// y = after(x + post(f(before(x)))), each norm where the architecture has it.
