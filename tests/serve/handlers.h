@@ -1,20 +1,19 @@
 #pragma once
 
 #include <chrono>
-#include <exception>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
 #include "generate/model_pool.h"
 #include "serve/context.h"
-#include "serve/errors.h"
-#include "serve/recording_reply.h"
+#include "serve/fixtures.h"
 #include "serve/tiny_chat_model.h"
 
 namespace jielong::test {
@@ -29,7 +28,7 @@ class Handlers {
                     std::string_view chat_template = TinyChatModel::kTemplate,
                     const std::string& control = "<s>")
       : model_(chat_template, control),
-        pool_(pool_options(), ModelStore(store_settings(folder_))),
+        pool_(tiny_pool(1), ModelStore(offline_store(folder_))),
         context{pool_, {}, metrics_, model_.path(), "test"} {
     add(table_, context);
   }
@@ -47,21 +46,7 @@ class Handlers {
 
   /// The same without waiting.
   ReplyPtr begin(std::string_view method, std::string path, std::string body = {}) {
-    const auto reply = std::make_shared<RecordingReply>();
-    std::string allowed;
-    const serve::Route* route = table_.find(method, path, allowed);
-    if (route == nullptr) throw std::runtime_error("no route " + path);
-    serve::HttpRequest request;
-    request.method = method;
-    request.path = std::move(path);
-    request.body = std::move(body);
-    request.id = "req_test";
-    try {
-      route->handler(request, reply);
-    } catch (const std::exception& error) {
-      serve::send_problem(*reply, route->dialect, serve::problem_of(error), request.id);
-    }
-    return reply;
+    return call_route(table_, method, std::move(path), std::move(body));
   }
 
   /// The JSON answer to a POST; its status must be as expected.
@@ -92,21 +77,6 @@ class Handlers {
   }
 
  private:
-  static ModelPoolOptions pool_options() {
-    ModelPoolOptions options;
-    options.threads = 1;
-    options.memory_bytes = std::uint64_t{1} << 30;
-    return options;
-  }
-  static StoreSettings store_settings(const Scratch& folder) {
-    StoreSettings settings;
-    settings.models = folder / "models";
-    settings.hugging_face = folder / "hub";
-    settings.ollama = folder / "ollama";
-    settings.offline = true;
-    return settings;
-  }
-
   Scratch folder_;
   TinyChatModel model_;
   serve::Metrics metrics_;

@@ -10,9 +10,8 @@
 #include "base/json.h"
 #include "base/scratch.h"
 #include "serve/context.h"
-#include "serve/errors.h"
+#include "serve/fixtures.h"
 #include "serve/model_names.h"
-#include "serve/recording_reply.h"
 
 namespace jielong::serve {
 namespace {
@@ -27,31 +26,14 @@ class OllamaRoutes : public testing::Test {
   /// The answer of a route, errors included, as the server would give it.
   std::shared_ptr<test::RecordingReply> ask(const std::string& method, const std::string& path,
                                             const std::string& body = "") {
-    const auto reply = std::make_shared<test::RecordingReply>();
-    HttpRequest request;
-    request.method = method;
-    request.path = path;
-    request.body = body;
-    request.id = "req_1";
-    std::string allowed;
-    const Route* route = table_.find(method, path, allowed);
-    if (route == nullptr) throw std::logic_error("no such route: " + path);
-    EXPECT_EQ(route->dialect, Dialect::ollama);
-    EXPECT_FALSE(route->open);
-    try {
-      route->handler(request, reply);
-    } catch (const Error& error) {
-      send_problem(*reply, route->dialect, problem_of(error), request.id);
-    }
-    return reply;
+    const Route& route = test::route_of(table_, method, path);
+    EXPECT_EQ(route.dialect, Dialect::ollama);
+    EXPECT_FALSE(route.open);
+    return test::call_route(table_, method, path, body);
   }
 
-  static StoreSettings settings(const fs::path& folder) {
-    StoreSettings settings;
-    settings.models = folder / "models";
-    settings.hugging_face = folder / "hub";
-    settings.ollama = folder / "ollama";
-    settings.offline = true;
+  static StoreSettings settings(const test::Scratch& folder) {
+    const StoreSettings settings = test::offline_store(folder);
     fs::create_directories(settings.models);
     write_file(settings.models / "toy.gguf", "GGUF, but not really");
     write_file(folder / "outside.gguf", "somebody else's");
@@ -59,7 +41,7 @@ class OllamaRoutes : public testing::Test {
   }
 
   test::Scratch folder_;
-  ModelPool pool_{{}, ModelStore(settings(folder_.path()))};
+  ModelPool pool_{{}, ModelStore(settings(folder_))};
   Metrics metrics_;
   ServeContext context_{pool_, {}, metrics_, "smollm2", "1.2.3", 0, true};
   RouteTable table_;

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/scratch.h"
 #include "serve/context.h"
+#include "serve/fixtures.h"
 #include "serve/guard.h"
 #include "serve/http_server.h"
 #include "serve/raw_client.h"
@@ -31,17 +32,8 @@ class RouteTableTest : public testing::Test {
     serve::add_page_routes(table_);
   }
 
-  static StoreSettings settings(const Scratch& folder) {
-    StoreSettings made;
-    made.models = folder / "models";
-    made.hugging_face = folder / "hub";
-    made.ollama = folder / "ollama";
-    made.offline = true;
-    return made;
-  }
-
   Scratch folder_;
-  ModelPool pool_{ModelPoolOptions{}, ModelStore(settings(folder_))};
+  ModelPool pool_{ModelPoolOptions{}, ModelStore(offline_store(folder_))};
   serve::Metrics metrics_;
   serve::ServeContext context_{pool_, serve::Limits(), metrics_, "smollm2", "0", 0, true};
   serve::StatusBoard board_{pool_};

@@ -8,6 +8,7 @@
 
 #include "base/scratch.h"
 #include "serve/context.h"
+#include "serve/fixtures.h"
 #include "serve/http_server.h"
 #include "serve/raw_client.h"
 #include "serve/status_routes.h"
@@ -31,21 +32,6 @@ class WholeServer : public testing::Test {
     serve::ServerOptions options;
     options.port = 0;
     server_ = std::make_unique<serve::HttpServer>(std::move(table), options, metrics_);
-  }
-
-  static ModelPoolOptions pool_options() {
-    ModelPoolOptions options;
-    options.threads = 2;
-    options.memory_bytes = std::uint64_t{1} << 30;
-    return options;
-  }
-  static StoreSettings settings(const Scratch& folder) {
-    StoreSettings made;
-    made.models = folder / "models";
-    made.hugging_face = folder / "hub";
-    made.ollama = folder / "ollama";
-    made.offline = true;
-    return made;
   }
 
   /// A streamed chat of exactly so many tokens.
@@ -74,7 +60,7 @@ class WholeServer : public testing::Test {
   Scratch folder_;
   TinyChatModel model_;
   serve::Metrics metrics_;
-  ModelPool pool_{pool_options(), ModelStore(settings(folder_))};
+  ModelPool pool_{tiny_pool(2), ModelStore(offline_store(folder_))};
   serve::ServeContext context_{pool_, {}, metrics_, model_.path(), "test", 0, true};
   serve::StatusBoard board_{pool_};
   std::unique_ptr<serve::HttpServer> server_;

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "generate/constraint/grammar.h"
+#include "generate/constraint/refusal.h"
 
 namespace jielong {
 namespace {
@@ -21,14 +22,7 @@ bool matches(const char* grammar, std::string_view text) {
 }
 
 std::string refusal(const std::string& grammar, ErrorKind kind) {
-  try {
-    Grammar::from_gbnf(grammar);
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "accepted: " << grammar.substr(0, 200);
-  return {};
+  return test::refusal_of([](const std::string& text) { Grammar::from_gbnf(text); }, grammar, kind);
 }
 
 TEST(Gbnf, MatchesAsAnEarleyParserDoes) {

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "generate/constraint/grammar.h"
+#include "generate/constraint/refusal.h"
 
 namespace jielong {
 namespace {
@@ -23,14 +24,8 @@ void check(const std::string& schema, const std::vector<std::string>& accepted,
 }
 
 std::string refusal(const std::string& schema, ErrorKind kind) {
-  try {
-    Grammar::from_json_schema(schema);
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "accepted: " << schema.substr(0, 200);
-  return {};
+  return test::refusal_of([](const std::string& text) { Grammar::from_json_schema(text); }, schema,
+                          kind);
 }
 
 TEST(JsonSchema, Types) {

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "generate/constraint/grammar.h"
+#include "generate/constraint/refusal.h"
 
 namespace jielong {
 namespace {
@@ -33,14 +34,8 @@ TEST(Regex, MatchesAsPythonDoes) {
 }
 
 std::string refusal(const std::string& pattern, ErrorKind kind) {
-  try {
-    Grammar::from_regex(pattern);
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "accepted: " << pattern.substr(0, 200);
-  return {};
+  return test::refusal_of([](const std::string& text) { Grammar::from_regex(text); }, pattern,
+                          kind);
 }
 
 TEST(Regex, RefusesWhatIsNotRegularByName) {
