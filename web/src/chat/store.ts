@@ -71,10 +71,10 @@ function report(error: unknown): void {
   durable.value = false;
 }
 
-/** Shows the change and stores it. */
+/** Shows the change and stores it, unless the chat has been deleted. */
 export function save(chat: Chat, touch = true): void {
+  if (!chats.value.has(chat.id)) return;
   if (touch) chat.updated = Date.now();
-  if (!chats.value.has(chat.id)) chats.value = new Map(chats.value).set(chat.id, chat);
   changed.value++;
   database.saveChat(chat).then(() => channel?.postMessage(chat.id), report);
 }

@@ -225,6 +225,7 @@ onPage('a whole chat works with the keyboard alone', async ({ page }) => {
   await page.locator('.switcher', { hasText: '2/2' }).waitFor();
   await answered(page);
   await page.keyboard.press('Alt+KeyE');
+  await page.locator('.editor textarea:focus').waitFor();
   await page.keyboard.press('Control+A');
   await page.keyboard.type('think');
   await page.keyboard.press('Enter');
@@ -306,6 +307,23 @@ onPage('chats are found, renamed, exported, deleted and imported again', async (
     buffer: Buffer.from('{"format":"jielong-chats","version":9}'),
   });
   await page.getByText(/Nothing was imported. version: must be 1/).waitFor();
+});
+
+onPage('a chat deleted while it is answered stays deleted', async ({ page }) => {
+  server.pace = 60;
+  await ask(page, 'sky');
+  await page.getByText('The sky is').waitFor();
+  await page.locator('.entry').hover();
+  await page.getByRole('button', { name: 'Menu of “sky”' }).click();
+  await page.getByRole('menuitem', { name: 'Delete' }).click();
+  await page.getByRole('button', { name: 'Delete', exact: true }).click();
+  for (let i = 0; i < 50 && server.dropped === 0; i++) await pause(50);
+  assert.equal(server.dropped, 1);
+  await pause(200);
+  assert.equal(await page.locator('.entry').count(), 0);
+  await page.reload();
+  await page.locator('.examples').waitFor();
+  assert.equal(await page.locator('.entry').count(), 0);
 });
 
 onPage('what a hostile model writes stays text', async ({ page }) => {
