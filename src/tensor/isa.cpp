@@ -19,11 +19,12 @@
 namespace jielong {
 namespace {
 
-constexpr std::array<std::string_view, 8> kNames = {"baseline", "avx2", "avxvnni", "avx512",
-                                                    "amx",      "neon", "dotprod", "i8mm"};
+constexpr std::array<std::string_view, 9> kNames = {
+    "baseline", "avx2", "avxvnni", "avx512", "avx512bf16", "amx", "neon", "dotprod", "i8mm"};
 
 #if defined(__x86_64__)
-constexpr std::array kCompiled = {Isa::baseline, Isa::avx2, Isa::avxvnni, Isa::avx512, Isa::amx};
+constexpr std::array kCompiled = {Isa::baseline, Isa::avx2,       Isa::avxvnni,
+                                  Isa::avx512,   Isa::avx512bf16, Isa::amx};
 
 /// Feature bits of CPUID leaf 7 that the compiler's builtin does not name everywhere.
 struct Leaf7 {
@@ -73,6 +74,7 @@ bool probe(Isa isa) {
     case Isa::avx2: return has_avx2();
     case Isa::avxvnni: return has_avx2() && (leaf.eax1 & kAvxVnni) != 0;
     case Isa::avx512: return has_avx512();
+    case Isa::avx512bf16: return has_avx512() && (leaf.eax1 & kBf16) != 0;
     case Isa::amx:
       return has_avx512() && (leaf.eax1 & kBf16) != 0 && (leaf.edx0 & kAmx) == kAmx &&
              request_amx();

@@ -9,9 +9,9 @@ namespace jielong {
 
 /// The instruction sets kernels are compiled for, each including those before it
 /// on its platform. x86-64: baseline (SSE2), avx2 (with FMA and F16C), avxvnni
-/// (256-bit int8 dot products), avx512 (F, BW, DQ, VL, VBMI, VNNI), amx (avx512 with
-/// BF16 and AMX tiles for int8 and bf16). Armv8: neon, dotprod, i8mm.
-enum class Isa { baseline, avx2, avxvnni, avx512, amx, neon, dotprod, i8mm };
+/// (256-bit int8 dot products), avx512 (F, BW, DQ, VL, VBMI, VNNI), avx512bf16, amx (tiles
+/// for int8 and bf16). Armv8: neon, dotprod, i8mm.
+enum class Isa { baseline, avx2, avxvnni, avx512, avx512bf16, amx, neon, dotprod, i8mm };
 
 std::string_view name(Isa isa);
 

@@ -27,7 +27,8 @@ const MatmulKernels& kernels() {
 #if defined(__x86_64__)
     case Isa::avx2: return avx2::matmul_kernels;
     case Isa::avxvnni: return avxvnni::matmul_kernels;
-    case Isa::avx512: return avx512::matmul_kernels;
+    case Isa::avx512:
+    case Isa::avx512bf16: return avx512::matmul_kernels;
     case Isa::amx: return amx::matmul_kernels;
     default: return baseline::matmul_kernels;
 #elif defined(__aarch64__)

@@ -18,6 +18,7 @@ const FloatKernels& table(Isa isa) {
     case Isa::avx2:
     case Isa::avxvnni: return kAvx2;
     case Isa::avx512:
+    case Isa::avx512bf16:
     case Isa::amx: return kAvx512;
     default: return kBaseline;
   }

@@ -1,5 +1,6 @@
 #include "tensor/kernels/isa/amx/int8.h"
 #include "tensor/kernels/isa/amx/tiles.h"
+#include "tensor/kernels/isa/avx512/transpose.h"
 #include "tensor/kernels/matmul_kernels.h"
 #include "tensor/kernels/matmul_layout.h"
 

@@ -13,39 +13,6 @@ constexpr int offset_of() {
   }
 }
 
-/// (16 rows from the given one, 16 floats) to (16 floats, 16 rows), `to_stride` floats apart.
-JIELONG_KERNEL void transpose_16(const float* from, std::size_t stride, float* to,
-                                 std::size_t to_stride) {
-  __m512 a[16], b[16];
-  for (int i = 0; i < 16; ++i) a[i] = _mm512_loadu_ps(from + static_cast<std::size_t>(i) * stride);
-#pragma GCC unroll 8
-  for (int i = 0; i < 16; i += 2) {
-    b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
-    b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 16; i += 4) {
-    const auto pair = [](__m512 x) { return _mm512_castps_pd(x); };
-    a[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(pair(b[i]), pair(b[i + 2])));
-    a[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(pair(b[i]), pair(b[i + 2])));
-    a[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(pair(b[i + 1]), pair(b[i + 3])));
-    a[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(pair(b[i + 1]), pair(b[i + 3])));
-  }
-  // a[4j + c] holds, for the rows of j, columns c, c + 4, c + 8, c + 12.
-#pragma GCC unroll 4
-  for (int c = 0; c < 4; ++c) {
-    const __m512 x = _mm512_shuffle_f32x4(a[c], a[c + 4], 0x88);
-    const __m512 y = _mm512_shuffle_f32x4(a[c], a[c + 4], 0xdd);
-    const __m512 z = _mm512_shuffle_f32x4(a[c + 8], a[c + 12], 0x88);
-    const __m512 w = _mm512_shuffle_f32x4(a[c + 8], a[c + 12], 0xdd);
-    const auto column = [&](int i) { return to + static_cast<std::size_t>(c + 4 * i) * to_stride; };
-    _mm512_storeu_ps(column(0), _mm512_shuffle_f32x4(x, z, 0x88));
-    _mm512_storeu_ps(column(1), _mm512_shuffle_f32x4(y, w, 0x88));
-    _mm512_storeu_ps(column(2), _mm512_shuffle_f32x4(x, z, 0xdd));
-    _mm512_storeu_ps(column(3), _mm512_shuffle_f32x4(y, w, 0xdd));
-  }
-}
-
 template <typename F>
 struct SmallTileEngine {
   using Format = F;

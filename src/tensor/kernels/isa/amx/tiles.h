@@ -9,7 +9,7 @@
 // tell them which memory a tile reads.
 namespace jielong::amx {
 
-/// The shape of the tile registers: C (16 rows, 16 int32) in 0 … 3, A (16 rows, `depth`
+/// The shape of the tile registers: C (16 rows, 16 int32 or f32) in 0 … 3, A (16 rows, `depth`
 /// bytes) in 4 and 7, B (depth / 4 rows, 64 bytes) in 5 and 6.
 struct alignas(64) TileShapes {
   std::uint8_t palette = 1, start_row = 0;
@@ -48,14 +48,20 @@ template <int t>
 JIELONG_KERNEL void tile_load(const void* p, std::size_t stride) {
   asm volatile("tileloadd (%1,%2,1), %%tmm%c0" ::"i"(t), "r"(p), "r"(stride) : "memory");
 }
+/// Tile t to rows `stride` bytes apart.
 template <int t>
-JIELONG_KERNEL void tile_store(std::int32_t* p) {
-  asm volatile("tilestored %%tmm%c0, (%1,%2,1)" ::"i"(t), "r"(p), "r"(std::size_t{64}) : "memory");
+JIELONG_KERNEL void tile_store(void* p, std::size_t stride = 64) {
+  asm volatile("tilestored %%tmm%c0, (%1,%2,1)" ::"i"(t), "r"(p), "r"(stride) : "memory");
 }
 /// C += A · B, int8 by int8.
 template <int c, int a, int b>
 JIELONG_KERNEL void tile_dot() {
   asm volatile("tdpbssd %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(c), "i"(a), "i"(b));
+}
+/// C += A · B, pairs of bf16 into f32.
+template <int c, int a, int b>
+JIELONG_KERNEL void tile_dot_bf16() {
+  asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(c), "i"(a), "i"(b));
 }
 
 }  // namespace jielong::amx

@@ -1,0 +1,148 @@
+// The blocked product of gemm(), after Goto and van de Geijn (2008): a block of a stays in the
+// second-level cache while panels of b pass by. Included inside the namespace of an instruction
+// set, after gemm_pack.inl.
+//
+// An engine says how panels of kRows rows and kColumns columns are multiplied (run), and at most
+// how many words of k at a time (kDepth). An element is the sum of its blocks of k, each of which
+// is summed from zero; nothing of that depends on where in c the element lies.
+
+/// Rows of a that are packed together.
+constexpr std::int64_t kBlockRows = 512;
+
+/// Words from row to row of the block of a: an odd number of cache lines, so that rows do not
+/// compete for the same sets.
+template <typename Engine>
+inline constexpr std::int64_t kRowWords = Engine::kDepth + kLanes;
+
+/// What an engine multiplies: c (rows, columns) = a · b, or c += a · b.
+struct GemmTile {
+  const float* a;      ///< (rows, kRowWords)
+  const float* b;      ///< (words, columns, rounded up to whole vectors)
+  std::int64_t words;  ///< of k; there are zeros up to a multiple of 16
+  std::int64_t rows, columns;
+  float* c;
+  std::int64_t stride;
+  bool accumulate;
+};
+
+/// c = or += sum, at the first `columns` of 16 places.
+JIELONG_KERNEL void put_sums(float* c, Floats sum, std::int64_t columns, bool accumulate) {
+  if (columns >= kLanes) {
+    store(c, accumulate ? load(c) + sum : sum);
+  } else {
+    store_first(c, accumulate ? load_first(c, columns) + sum : sum, columns);
+  }
+}
+
+/// Sums of rows × 16·vectors elements in registers.
+template <typename WordsOf, int rows, int vectors>
+struct VectorEngine {
+  using Words = WordsOf;
+  static constexpr std::int64_t kRows = rows, kColumns = kLanes * vectors, kDepth = 384;
+
+  template <int r, int v>
+  static void multiply(const GemmTile& t) {
+    constexpr std::int64_t kStride = kRowWords<VectorEngine>;
+    for (int i = 0; i < r; ++i) {
+      for (int j = 0; j < v; ++j) __builtin_prefetch(t.c + i * t.stride + kLanes * j, 1);
+    }
+    Floats sums[r][v];
+#pragma GCC unroll 8
+    for (int i = 0; i < r; ++i) {
+#pragma GCC unroll 4
+      for (int j = 0; j < v; ++j) sums[i][j] = zero();
+    }
+    const float *a = t.a, *b = t.b, *const end = t.a + t.words;
+    for (; a != end; ++a, b += kLanes * v) {
+      Floats y[v];
+#pragma GCC unroll 4
+      for (int j = 0; j < v; ++j) y[j] = load(b + kLanes * j);
+#pragma GCC unroll 8
+      for (int i = 0; i < r; ++i) {
+        const Floats x = splat(a[i * kStride]);
+#pragma GCC unroll 4
+        for (int j = 0; j < v; ++j) sums[i][j] = Words::multiply(x, y[j], sums[i][j]);
+      }
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < r; ++i) {
+#pragma GCC unroll 4
+      for (int j = 0; j < v; ++j) {
+        put_sums(t.c + i * t.stride + kLanes * j, sums[i][j], t.columns - kLanes * j, t.accumulate);
+      }
+    }
+  }
+
+  template <int r, int v>
+  static void choose(const GemmTile& t) {
+    if constexpr (r > 1) {
+      if (t.rows < r) return choose<r - 1, v>(t);
+    }
+    if constexpr (v > 1) {
+      if (t.columns <= kLanes * (v - 1)) return choose<r, v - 1>(t);
+    }
+    multiply<r, v>(t);
+  }
+  static void run(const GemmTile& tile) { choose<rows, vectors>(tile); }
+};
+
+/// Fetches part of a factor towards the second-level cache while something else is computed.
+struct Ahead {
+  const float* from = nullptr;
+  std::int64_t stride = 0, rows = 0, floats = 0;  ///< rows in memory, and floats of each
+
+  static JIELONG_KERNEL_MEMBER Ahead of(const Side& side, std::int64_t index, std::int64_t indices,
+                                        std::int64_t k, std::int64_t values) {
+    return {side.at(index, k), side.stride, side.along ? indices : values,
+            side.along ? values : indices};
+  }
+  JIELONG_KERNEL_MEMBER void fetch(std::int64_t count) {
+    for (; count > 0 && rows > 0; --count, --rows, from += stride) {
+      for (std::int64_t i = 0; i < floats; i += 64 / 4) __builtin_prefetch(from + i, 0, 2);
+    }
+  }
+};
+
+template <typename Engine>
+void multiply_blocks(const GemmTask& task) {
+  using Words = typename Engine::Words;
+  constexpr std::int64_t kStride = kRowWords<Engine>;
+  const Side a{task.a.data, task.a.stride, !task.a.transposed};
+  const Side b{task.b.data, task.b.stride, task.b.transposed};
+  auto* const a_block = reinterpret_cast<float*>(matmul_scratch(
+      static_cast<std::size_t>(kBlockRows * kStride + Engine::kDepth * Engine::kColumns) *
+      sizeof(float)));
+  float* const b_panel = a_block + kBlockRows * kStride;
+  for (std::int64_t k = 0; k < task.k; k += Engine::kDepth * Words::kValues) {
+    const std::int64_t values = smaller(Engine::kDepth * Words::kValues, task.k - k);
+    for (std::int64_t i = task.rows.begin; i < task.rows.end; i += kBlockRows) {
+      const std::int64_t rows = smaller(kBlockRows, task.rows.end - i);
+      pack<Words>(a, i, rows, k, values, true, a_block, kStride);
+      for (std::int64_t j = task.columns.begin; j < task.columns.end; j += Engine::kColumns) {
+        const std::int64_t columns = smaller(Engine::kColumns, task.columns.end - j);
+        const std::int64_t width = (columns + kLanes - 1) / kLanes * kLanes;
+        pack<Words>(b, j, columns, k, values, false, b_panel, width);
+        const std::int64_t next = j + columns;
+        Ahead ahead = Ahead::of(b, next, smaller(Engine::kColumns, task.columns.end - next), k,
+                                next < task.columns.end ? values : 0);
+        const std::int64_t share = ahead.rows * Engine::kRows / rows + 1;
+        for (std::int64_t row = 0; row < rows; row += Engine::kRows) {
+          ahead.fetch(share);
+          Engine::run({.a = a_block + row * kStride,
+                       .b = b_panel,
+                       .words = (values + Words::kValues - 1) / Words::kValues,
+                       .rows = smaller(Engine::kRows, rows - row),
+                       .columns = columns,
+                       .c = task.c + (i + row) * task.stride + j,
+                       .stride = task.stride,
+                       .accumulate = task.accumulate || k > 0});
+        }
+      }
+    }
+  }
+}
+
+template <typename Engine>
+constexpr GemmKernel kernel_of(void (*multiply)(const GemmTask&) = multiply_blocks<Engine>) {
+  return {multiply, Engine::kRows, Engine::kColumns};
+}
