@@ -113,6 +113,13 @@ JIELONG_KERNEL Floats copy_sign(Floats x, Floats y) {
 JIELONG_KERNEL Floats round(Floats x) {
   return {quad_round(x.a), quad_round(x.b), quad_round(x.c), quad_round(x.d)};
 }
+JIELONG_KERNEL Quad quad_sqrt(Quad x) {
+  return Quad{__builtin_sqrtf(x[0]), __builtin_sqrtf(x[1]), __builtin_sqrtf(x[2]),
+              __builtin_sqrtf(x[3])};
+}
+JIELONG_KERNEL Floats sqrt(Floats x) {
+  return {quad_sqrt(x.a), quad_sqrt(x.b), quad_sqrt(x.c), quad_sqrt(x.d)};
+}
 JIELONG_KERNEL Floats scale_exponent(Floats x, Floats n) {
   return {quad_scale_exponent(x.a, n.a), quad_scale_exponent(x.b, n.b),
           quad_scale_exponent(x.c, n.c), quad_scale_exponent(x.d, n.d)};

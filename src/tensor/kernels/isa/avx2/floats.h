@@ -83,6 +83,7 @@ JIELONG_KERNEL Floats round(Floats x) {
   constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
   return {_mm256_round_ps(x.a, kNearest), _mm256_round_ps(x.b, kNearest)};
 }
+JIELONG_KERNEL Floats sqrt(Floats x) { return {_mm256_sqrt_ps(x.a), _mm256_sqrt_ps(x.b)}; }
 /// x · 2ⁿ in two steps, so that the factors stay representable.
 JIELONG_KERNEL __m256 scale_exponent(__m256 x, __m256 n) {
   const __m256i whole = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(whole, 1);

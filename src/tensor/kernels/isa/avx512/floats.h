@@ -57,6 +57,7 @@ JIELONG_KERNEL Floats copy_sign(Floats magnitude, Floats sign) {
 JIELONG_KERNEL Floats round(Floats a) {
   return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
 }
+JIELONG_KERNEL Floats sqrt(Floats a) { return {_mm512_sqrt_ps(a.v)}; }
 JIELONG_KERNEL Floats scale_exponent(Floats a, Floats n) { return {_mm512_scalef_ps(a.v, n.v)}; }
 
 JIELONG_KERNEL Mask less(Floats a, Floats b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
