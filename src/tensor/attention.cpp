@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <memory>
-#include <new>
 #include <vector>
 
 #include "base/error.h"
 #include "tensor/kernels/tables.h"
+#include "tensor/reusable_floats.h"
 
 namespace jielong {
 namespace {
@@ -23,27 +22,6 @@ constexpr std::int64_t kTasksPerThread = 4;
 
 /// Multiplications below which waking other threads takes longer than the work.
 constexpr double kWorthSharing = 1 << 16;
-
-/// Memory that is reused from call to call and grows when needed; contents are not kept.
-class Block {
- public:
-  float* floats(std::size_t count) {
-    if (count > size_) {
-      memory_.reset(static_cast<float*>(
-          ::operator new (count * sizeof(float), std::align_val_t{kAlignment})));
-      size_ = count;
-    }
-    return memory_.get();
-  }
-
- private:
-  static constexpr std::size_t kAlignment = 64;
-  struct Free {
-    void operator()(float* p) const { ::operator delete (p, std::align_val_t{kAlignment}); }
-  };
-  std::unique_ptr<float, Free> memory_;
-  std::size_t size_ = 0;
-};
 
 /// A task and its part of the work: chunks [first_chunk, end_chunk).
 struct Job {
@@ -257,7 +235,7 @@ void attend(ThreadPool& pool, const KvLayout& layout, const AttentionParams& par
             float* out, std::int64_t out_stride) {
   // The caller's own, so that steady decoding allocates nothing.
   thread_local std::vector<Job> job_memory;
-  thread_local Block scratch_memory, part_memory;
+  thread_local ReusableFloats scratch_memory, part_memory;
 
   const Plan plan(layout, params, sequences, q, q_stride, out, out_stride, job_memory);
   const std::span<const Job> jobs = plan.jobs();

@@ -44,7 +44,7 @@ void score_page(const AttentionTask& task, const AttentionScratch& scratch, cons
     const std::int64_t begin = seen(task, row / task.group, positions).begin;
     const std::int64_t end = seen(task, (row + count - 1) / task.group, positions).end;
     if (begin >= kPagePositions || end <= 0) continue;
-    multiply(count, scratch.queries + row * dim, dim, page, 0, dim,
+    multiply(count, RowMajor{scratch.queries + row * dim, dim}, page, 0, dim,
              (end + kLanes - 1) / kLanes * kLanes, scratch.scores + row * kAttentionChunk + column,
              kAttentionChunk, true);
   }
@@ -110,8 +110,8 @@ void add_values(const AttentionTask& task, const float* weights, const Page& pag
   const std::int64_t rows = task.rows();
   const auto add = [&](std::int64_t row, std::int64_t count, std::int64_t begin, std::int64_t end) {
     if (begin >= end) return;
-    multiply(count, weights + row * kAttentionChunk, kAttentionChunk, page, begin, end, width,
-             c + row * stride, stride, false);
+    multiply(count, RowMajor{weights + row * kAttentionChunk, kAttentionChunk}, page, begin, end,
+             width, c + row * stride, stride, false);
   };
   for (std::int64_t row = 0; row < rows; row += kTileRows) {
     const std::int64_t count = smaller(kTileRows, rows - row), stop = row + count;

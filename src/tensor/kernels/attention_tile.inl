@@ -90,11 +90,28 @@ struct ByteValues {
   }
 };
 
+/// A as it lies in memory: rows one after the other, or its transpose.
+struct RowMajor {
+  const float* elements;
+  std::int64_t stride;
+
+  JIELONG_KERNEL_MEMBER float at(std::int64_t row, std::int64_t k) const {
+    return elements[row * stride + k];
+  }
+};
+struct ColumnMajor {
+  const float* elements;
+  std::int64_t stride;
+
+  JIELONG_KERNEL_MEMBER float at(std::int64_t row, std::int64_t k) const {
+    return elements[k * stride + row];
+  }
+};
+
 /// Columns [column, column + 16·kVectors) of kRows rows, inner index in [begin, end).
-template <int kRows, int kVectors, typename Page>
-JIELONG_KERNEL void tile(const float* a, std::int64_t a_stride, const Page& page,
-                         std::int64_t begin, std::int64_t end, std::int64_t column, float* c,
-                         std::int64_t c_stride, bool fresh) {
+template <int kRows, int kVectors, typename Rows, typename Page>
+JIELONG_KERNEL void tile(const Rows& a, const Page& page, std::int64_t begin, std::int64_t end,
+                         std::int64_t column, float* c, std::int64_t c_stride, bool fresh) {
   Floats sums[kRows][kVectors];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
@@ -110,7 +127,7 @@ JIELONG_KERNEL void tile(const float* a, std::int64_t a_stride, const Page& page
     for (int v = 0; v < kVectors; ++v) b[v] = page.at(k, column + v * kLanes);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
-      const Floats each = splat(a[r * a_stride + k]);
+      const Floats each = splat(a.at(r, k));
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) sums[r][v] = fma(each, b[v], sums[r][v]);
     }
@@ -123,38 +140,37 @@ JIELONG_KERNEL void tile(const float* a, std::int64_t a_stride, const Page& page
 }
 
 /// All `columns` (a multiple of 16) of kRows rows; C starts from 0 when `fresh`.
-template <int kRows, typename Page>
-void multiply_rows(const float* a, std::int64_t a_stride, const Page& page, std::int64_t begin,
-                   std::int64_t end, std::int64_t columns, float* c, std::int64_t c_stride,
-                   bool fresh) {
+template <int kRows, typename Rows, typename Page>
+void multiply_rows(const Rows& a, const Page& page, std::int64_t begin, std::int64_t end,
+                   std::int64_t columns, float* c, std::int64_t c_stride, bool fresh) {
   constexpr int kVectors = tile_vectors(kRows);
   std::int64_t column = 0;
   for (; column + kVectors * kLanes <= columns; column += kVectors * kLanes) {
-    tile<kRows, kVectors>(a, a_stride, page, begin, end, column, c, c_stride, fresh);
+    tile<kRows, kVectors>(a, page, begin, end, column, c, c_stride, fresh);
   }
   if constexpr (kVectors > 2) {
     if (column + 2 * kLanes <= columns) {
-      tile<kRows, 2>(a, a_stride, page, begin, end, column, c, c_stride, fresh);
+      tile<kRows, 2>(a, page, begin, end, column, c, c_stride, fresh);
       column += 2 * kLanes;
     }
   }
   for (; column < columns; column += kLanes) {
-    tile<kRows, 1>(a, a_stride, page, begin, end, column, c, c_stride, fresh);
+    tile<kRows, 1>(a, page, begin, end, column, c, c_stride, fresh);
   }
 }
 
 /// multiply_rows for a number of rows known at run time, 1 ≤ rows ≤ kTileRows.
-template <typename Page>
-JIELONG_KERNEL void multiply(std::int64_t rows, const float* a, std::int64_t a_stride,
-                             const Page& page, std::int64_t begin, std::int64_t end,
-                             std::int64_t columns, float* c, std::int64_t c_stride, bool fresh) {
+template <typename Rows, typename Page>
+JIELONG_KERNEL void multiply(std::int64_t rows, const Rows& a, const Page& page, std::int64_t begin,
+                             std::int64_t end, std::int64_t columns, float* c,
+                             std::int64_t c_stride, bool fresh) {
   static_assert(kTileRows <= 8);
   switch (rows) {
-#define JIELONG_ROWS(n)                                                             \
-  case n:                                                                           \
-    if constexpr (n <= kTileRows) {                                                 \
-      multiply_rows<n>(a, a_stride, page, begin, end, columns, c, c_stride, fresh); \
-    }                                                                               \
+#define JIELONG_ROWS(n)                                                   \
+  case n:                                                                 \
+    if constexpr (n <= kTileRows) {                                       \
+      multiply_rows<n>(a, page, begin, end, columns, c, c_stride, fresh); \
+    }                                                                     \
     break;
     JIELONG_ROWS(1)
     JIELONG_ROWS(2)

@@ -5,9 +5,10 @@
 namespace jielong {
 namespace {
 
-#define JIELONG_TABLE(isa) \
-  FloatKernels { \
-    &isa::vector_kernels, &isa::attention_kernels, &isa::backward_kernels, &isa::update_kernels \
+#define JIELONG_TABLE(isa)                                                                       \
+  FloatKernels {                                                                                 \
+    &isa::vector_kernels, &isa::attention_kernels, &isa::backward_kernels, &isa::update_kernels, \
+        &isa::sequence_attention_kernels                                                         \
   }
 
 /// Sets that differ only in integer instructions share their float kernels.
@@ -20,6 +21,7 @@ const FloatKernels& table(Isa isa) {
     case Isa::avx2:
     case Isa::avxvnni: return kAvx2;
     case Isa::avx512:
+    case Isa::avx512bf16:
     case Isa::amx: return kAvx512;
     default: return kBaseline;
   }

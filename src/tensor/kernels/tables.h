@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tensor/kernels/attention_kernels.h"
+#include "tensor/kernels/sequence_attention_kernels.h"
 #include "tensor/update.h"
 #include "tensor/vector.h"
 #include "tensor/vector_backward.h"
@@ -14,6 +15,7 @@ struct FloatKernels {
   const AttentionKernels* attention;
   const BackwardKernels* backward;
   const UpdateKernels* update;
+  const SequenceAttentionKernels* sequence_attention;
 };
 
 /// Of the active instruction set.
@@ -25,6 +27,7 @@ const FloatKernels& float_kernels();
   extern const AttentionKernels attention_kernels;                  \
   extern const BackwardKernels backward_kernels;                    \
   extern const UpdateKernels update_kernels;                        \
+  extern const SequenceAttentionKernels sequence_attention_kernels; \
   }
 JIELONG_DECLARE_FLOAT_KERNELS(baseline)
 JIELONG_DECLARE_FLOAT_KERNELS(avx2)

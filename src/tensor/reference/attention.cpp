@@ -6,8 +6,9 @@
 
 namespace jielong::reference {
 
-void attend(const KvLayout& layout, const AttentionParams& params, const float* q,
-            std::int64_t position, std::int64_t length, const float* keys, const float* values,
+template <typename Number>
+void attend(const KvLayout& layout, const AttentionParams& params, const Number* q,
+            std::int64_t position, std::int64_t length, const Number* keys, const Number* values,
             double* out) {
   const std::int64_t end = params.causal ? std::min(position + 1, length) : length;
   const std::int64_t begin = params.causal && params.window > 0
@@ -19,7 +20,7 @@ void attend(const KvLayout& layout, const AttentionParams& params, const float* 
     const std::int64_t shared = h / group;
     double largest = -INFINITY, sum = 0;
     for (std::int64_t p = begin; p < end; ++p) {
-      const float* key = keys + (p * layout.kv_heads + shared) * layout.key_dim;
+      const Number* key = keys + (p * layout.kv_heads + shared) * layout.key_dim;
       double score = 0;
       for (std::int64_t i = 0; i < layout.key_dim; ++i) {
         score += static_cast<double>(q[h * layout.key_dim + i]) * static_cast<double>(key[i]);
@@ -37,7 +38,7 @@ void attend(const KvLayout& layout, const AttentionParams& params, const float* 
     double* row = out + h * layout.value_dim;
     std::fill(row, row + layout.value_dim, 0.0);
     for (std::int64_t p = begin; p < end; ++p) {
-      const float* value = values + (p * layout.kv_heads + shared) * layout.value_dim;
+      const Number* value = values + (p * layout.kv_heads + shared) * layout.value_dim;
       const double share = weights[static_cast<std::size_t>(p - begin)] / sum;
       for (std::int64_t i = 0; i < layout.value_dim; ++i) {
         row[i] += share * static_cast<double>(value[i]);
@@ -45,5 +46,10 @@ void attend(const KvLayout& layout, const AttentionParams& params, const float* 
     }
   }
 }
+
+template void attend(const KvLayout&, const AttentionParams&, const float*, std::int64_t,
+                     std::int64_t, const float*, const float*, double*);
+template void attend(const KvLayout&, const AttentionParams&, const double*, std::int64_t,
+                     std::int64_t, const double*, const double*, double*);
 
 }  // namespace jielong::reference
