@@ -8,7 +8,7 @@ namespace {
 #define JIELONG_TABLE(isa)                                                                       \
   FloatKernels {                                                                                 \
     &isa::vector_kernels, &isa::attention_kernels, &isa::backward_kernels, &isa::update_kernels, \
-        &isa::sequence_attention_kernels                                                         \
+        &isa::sequence_attention_kernels, &isa::scan_kernels                                     \
   }
 
 /// Sets that differ only in integer instructions share their float kernels.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tensor/kernels/attention_kernels.h"
+#include "tensor/kernels/scan_kernels.h"
 #include "tensor/kernels/sequence_attention_kernels.h"
 #include "tensor/update.h"
 #include "tensor/vector.h"
@@ -16,6 +17,7 @@ struct FloatKernels {
   const BackwardKernels* backward;
   const UpdateKernels* update;
   const SequenceAttentionKernels* sequence_attention;
+  const ScanKernels* scan;
 };
 
 /// Of the active instruction set.
@@ -28,6 +30,7 @@ const FloatKernels& float_kernels();
   extern const BackwardKernels backward_kernels;                    \
   extern const UpdateKernels update_kernels;                        \
   extern const SequenceAttentionKernels sequence_attention_kernels; \
+  extern const ScanKernels scan_kernels;                            \
   }
 JIELONG_DECLARE_FLOAT_KERNELS(baseline)
 JIELONG_DECLARE_FLOAT_KERNELS(avx2)
