@@ -17,7 +17,7 @@ std::vector<fs::path> files_of(const fs::path& path) {
   std::vector<fs::path> files;
   if (fs::is_directory(path)) {
     for (const auto& entry : fs::directory_iterator(path)) {
-      const fs::path file = entry.path();
+      const fs::path& file = entry.path();
       if (file.extension() == ".safetensors" || file.filename() == "config.json") {
         files.push_back(file);
       }

@@ -208,7 +208,7 @@ void SafetensorsFile::add_part(const fs::path& path) {
   for (SafetensorsEntry& entry : header.entries) {
     const StoredType& type = stored_type(entry, where);
     if (!type.dtype) {
-      add_unreadable(std::move(entry.name), std::string(type.name), path);
+      add_unreadable(entry.name, std::string(type.name), path);
       continue;
     }
     TensorInfo tensor{std::move(entry.name), *type.dtype, {}, {}};

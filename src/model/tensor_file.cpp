@@ -66,7 +66,7 @@ void TensorFile::add_tensor(TensorInfo tensor, const fs::path& file) {
   tensors_.push_back(std::move(tensor));
 }
 
-void TensorFile::add_unreadable(std::string name, std::string type, const fs::path& file) {
+void TensorFile::add_unreadable(const std::string& name, std::string type, const fs::path& file) {
   claim_name(name, kUnreadable + unreadable_types_.size(), file);
   unreadable_types_.push_back(std::move(type));
 }

@@ -65,7 +65,7 @@ class TensorFile {
   std::span<const std::byte> add_file(MappedFile file);
   /// Throws Error(bad_input) when the name is taken.
   void add_tensor(TensorInfo tensor, const std::filesystem::path& file);
-  void add_unreadable(std::string name, std::string type, const std::filesystem::path& file);
+  void add_unreadable(const std::string& name, std::string type, const std::filesystem::path& file);
 
  private:
   void claim_name(const std::string& name, std::size_t index, const std::filesystem::path& file);
