@@ -77,4 +77,8 @@ OrderedJson parse_ordered_json(std::string_view text, const std::string& where,
   }
 }
 
+std::string dump(const OrderedJson& json) {
+  return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+}
+
 }  // namespace jielong

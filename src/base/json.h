@@ -20,4 +20,8 @@ Json parse_json(std::string_view text, const std::string& where, std::size_t max
 OrderedJson parse_ordered_json(std::string_view text, const std::string& where,
                                std::size_t max_depth = 128);
 
+/// JSON text on one line. Strings that are not UTF-8, such as file names, are written with U+FFFD
+/// in place of what is malformed.
+std::string dump(const OrderedJson& json);
+
 }  // namespace jielong

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "serve/streams.h"
 
 namespace jielong::serve {
 namespace {
@@ -68,7 +69,7 @@ class Answering : public std::enable_shared_from_this<Answering> {
   void open(std::int64_t prompt_tokens) {
     const std::lock_guard lock(mutex_);
     if (answered_) return;
-    reply_->begin(200, writer_->stream_type(), {{"Cache-Control", "no-cache"}});
+    begin_stream(*reply_, writer_->stream_type());
     if (std::string ping = writer_->ping(); !ping.empty()) reply_->ping_with(std::move(ping));
     reply_->write(writer_->begin(prompt_tokens) + std::exchange(early_, {}));
     opened_ = true;

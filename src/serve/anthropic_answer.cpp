@@ -13,7 +13,7 @@ namespace {
 using Kind = AnswerPiece::Kind;
 
 std::string event(const OrderedJson& data) {
-  return sse_event(data["type"].get_ref<const std::string&>(), data.dump());
+  return sse_event(data["type"].get_ref<const std::string&>(), dump(data));
 }
 
 std::string delta(std::size_t index, OrderedJson change) {
@@ -176,7 +176,7 @@ std::string AnthropicAnswer::whole(const ChatUsage& usage) {
                             {"stop_reason", stop_reason_},
                             {"stop_sequence", nullable(stop_sequence_)},
                             {"usage", usage_json(usage)}};
-  return message.dump();
+  return dump(message);
 }
 
 }  // namespace jielong::serve

@@ -6,6 +6,7 @@
 
 #include "serve/answer_writer.h"
 #include "serve/anthropic_request.h"
+#include "serve/streams.h"
 
 namespace jielong::serve {
 
@@ -18,7 +19,7 @@ class AnthropicAnswer : public AnswerWriter {
                   ThinkingBlocks thinking = ThinkingBlocks::shown);
 
   Dialect dialect() const override { return Dialect::anthropic; }
-  std::string_view stream_type() const override { return "text/event-stream"; }
+  std::string_view stream_type() const override { return kEventStream; }
   std::string ping() const override;
   std::string begin(std::int64_t prompt_tokens) override;
   std::string push(const ChatEvent& event) override;

@@ -33,7 +33,7 @@ void post_count_tokens(ServeContext& context, const HttpRequest& request,
   AnthropicRequest asked = read_anthropic_count(body_of(context, request), context.limits);
   asked.chat.model = requested_model(context, asked.chat.model);
   const OrderedJson answer{{"input_tokens", count_prompt_tokens(context.pool, asked.chat)}};
-  reply->send(200, "application/json", answer.dump());
+  reply->send(200, "application/json", dump(answer));
 }
 
 }  // namespace

@@ -103,7 +103,7 @@ std::string problem_json(Dialect dialect, const HttpProblem& problem, std::strin
       break;
     case Dialect::ollama: json["error"] = message; break;
   }
-  return json.dump();
+  return dump(json);
 }
 
 void send_problem(HttpReply& reply, Dialect dialect, const HttpProblem& problem,

@@ -85,7 +85,7 @@ std::string OllamaAnswer::take_record() {
   if (!state_->logprobs.empty()) {
     record["logprobs"] = std::exchange(state_->logprobs, OrderedJson::array());
   }
-  return record.dump() + '\n';
+  return dump(record) + '\n';
 }
 
 std::string OllamaAnswer::push(const ChatEvent& event) {
@@ -126,14 +126,14 @@ std::string OllamaAnswer::whole(const ChatUsage& usage) {
   record["prompt_eval_duration"] = nanoseconds(usage.prefill_seconds);
   record["eval_count"] = usage.answer_tokens;
   record["eval_duration"] = nanoseconds(usage.decode_seconds);
-  return record.dump();
+  return dump(record);
 }
 
 std::string ollama_load_record(const OllamaAnswerOptions& options, bool unloaded) {
   OrderedJson record = record_of(options, "", "");
   record["done"] = true;
   record["done_reason"] = unloaded ? "unload" : "load";
-  return record.dump();
+  return dump(record);
 }
 
 }  // namespace jielong::serve

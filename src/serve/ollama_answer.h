@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "serve/answer_writer.h"
+#include "serve/streams.h"
 
 namespace jielong::serve {
 
@@ -35,7 +36,7 @@ class OllamaAnswer : public AnswerWriter {
   ~OllamaAnswer() override;
 
   Dialect dialect() const override { return Dialect::ollama; }
-  std::string_view stream_type() const override { return "application/x-ndjson"; }
+  std::string_view stream_type() const override { return kRecordStream; }
   std::string begin(std::int64_t prompt_tokens) override;
   std::string push(const ChatEvent& event) override;
   std::string end(const ChatUsage& usage) override;

@@ -53,7 +53,7 @@ class ProgressWriter {
                              {"digest", progress.file},
                              {"total", progress.total},
                              {"completed", progress.done}};
-    return stream_.record(record.dump());
+    return stream_.record(dump(record));
   }
 
  private:
@@ -62,7 +62,7 @@ class ProgressWriter {
   std::chrono::steady_clock::time_point last_;
 };
 
-std::string status(const char* text) { return OrderedJson{{"status", text}}.dump(); }
+std::string status(const char* text) { return dump({{"status", text}}); }
 
 /// Counts down when it goes.
 class Turn {

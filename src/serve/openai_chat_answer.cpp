@@ -33,8 +33,8 @@ class ChatWriter : public AnswerWriter {
         choices_(static_cast<std::size_t>(request.chat.n)) {}
 
   Dialect dialect() const override { return Dialect::openai; }
-  std::string_view stream_type() const override { return "text/event-stream"; }
-  std::string ping() const override { return std::string(SseStream::kCommentPing); }
+  std::string_view stream_type() const override { return kEventStream; }
+  std::string ping() const override { return std::string(kCommentPing); }
 
   std::string begin(std::int64_t) override {
     std::string out;

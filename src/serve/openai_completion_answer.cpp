@@ -34,8 +34,8 @@ class CompletionWriter : public AnswerWriter {
   }
 
   Dialect dialect() const override { return Dialect::openai; }
-  std::string_view stream_type() const override { return "text/event-stream"; }
-  std::string ping() const override { return std::string(SseStream::kCommentPing); }
+  std::string_view stream_type() const override { return kEventStream; }
+  std::string ping() const override { return std::string(kCommentPing); }
 
   std::string begin(std::int64_t) override {
     std::string out;

@@ -45,7 +45,7 @@ OrderedJson list_models(ServeContext& context) {
 void get_models(ServeContext& context, const HttpRequest&,
                 const std::shared_ptr<HttpReply>& reply) {
   const OrderedJson answer{{"object", "list"}, {"data", list_models(context)}};
-  reply->send(200, "application/json", answer.dump());
+  reply->send(200, "application/json", dump(answer));
 }
 
 void get_model(ServeContext& context, const HttpRequest& http,
@@ -53,7 +53,7 @@ void get_model(ServeContext& context, const HttpRequest& http,
   const std::string asked = http.path.substr(kModels.size());
   StoredModel model = context.pool.store().resolve(requested_model(context, asked));
   model.name = asked;
-  reply->send(200, "application/json", model_json(model, context.pool.loaded()).dump());
+  reply->send(200, "application/json", dump(model_json(model, context.pool.loaded())));
 }
 
 }  // namespace

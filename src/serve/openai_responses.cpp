@@ -84,7 +84,7 @@ void add_responses_routes(RouteTable& table, ServeContext& context) {
     const std::string id = id_of(http);
     if (!store->remove(id)) throw unknown_response(id);
     const OrderedJson answer{{"id", id}, {"object", "response"}, {"deleted", true}};
-    reply->send(200, "application/json", answer.dump());
+    reply->send(200, "application/json", dump(answer));
   });
 }
 

@@ -26,8 +26,8 @@ class ResponseWriter : public AnswerWriter {
         id_(unique_id("resp_")) {}
 
   Dialect dialect() const override { return Dialect::openai; }
-  std::string_view stream_type() const override { return "text/event-stream"; }
-  std::string ping() const override { return std::string(SseStream::kCommentPing); }
+  std::string_view stream_type() const override { return kEventStream; }
+  std::string ping() const override { return std::string(kCommentPing); }
 
   // Events may be pushed before the beginning is written: its two numbers are kept free.
   std::string begin(std::int64_t) override {

@@ -75,8 +75,4 @@ std::string unique_id(std::string_view prefix) {
   return fmt::format("{}{:016x}{:08x}", prefix, fresh_seed(), fresh_seed() & 0xffffffffU);
 }
 
-std::string dump(const OrderedJson& json) {
-  return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
-}
-
 }  // namespace jielong::serve

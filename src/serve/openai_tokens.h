@@ -27,7 +27,4 @@ std::string unique_id(std::string_view prefix);
 /// A seed nobody chose.
 std::uint64_t fresh_seed();
 
-/// The text without what is no UTF-8, so that any value can be written.
-std::string dump(const OrderedJson& json);
-
 }  // namespace jielong::serve

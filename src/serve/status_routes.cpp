@@ -37,7 +37,7 @@ std::string health(const ServeContext& context, const StatusBoard::Models& model
       {"models_loading", loading},
       {"active_chains", active_chains},
       {"waiting_jobs", waiting_jobs}};
-  return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+  return dump(json);
 }
 
 /// One number for each model.

@@ -25,15 +25,8 @@ std::string sse_event(std::string_view name, std::string_view data) {
   return out;
 }
 
-void SseStream::begin(int status, std::string_view ping) {
-  // Proxies such as nginx would otherwise gather events before they pass them on.
-  reply_->begin(status, "text/event-stream; charset=utf-8",
-                {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}});
-  reply_->ping_with(std::string(ping));
-}
-
-bool SseStream::event(std::string_view name, std::string_view data) {
-  return reply_->write(sse_event(name, data));
+void begin_stream(HttpReply& reply, std::string_view content_type) {
+  reply.begin(200, content_type, {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}});
 }
 
 bool NdjsonStream::record(std::string_view json) {

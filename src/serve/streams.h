@@ -7,34 +7,24 @@
 
 namespace jielong::serve {
 
-/// Server-sent events (WHATWG HTML, "event stream interpretation") over a reply. After some
-/// seconds without an event the server writes `ping` so that proxies and clients keep waiting.
-class SseStream {
- public:
-  static constexpr std::string_view kCommentPing = ": ping\n\n";
+/// Begins a stream that no cache keeps and that proxies such as nginx pass on without gathering it.
+void begin_stream(HttpReply& reply, std::string_view content_type);
 
-  explicit SseStream(std::shared_ptr<HttpReply> reply) : reply_(std::move(reply)) {}
-  void begin(int status = 200, std::string_view ping = kCommentPing);
-  /// Each line of `data` in a data field of its own. False once the client is gone.
-  bool data(std::string_view data) { return event({}, data); }
-  /// The same with an event name, unless that is empty.
-  bool event(std::string_view name, std::string_view data);
-  void end() { reply_->end(); }
-  HttpReply& reply() { return *reply_; }
+constexpr std::string_view kEventStream = "text/event-stream";
+constexpr std::string_view kRecordStream = "application/x-ndjson";
 
- private:
-  std::shared_ptr<HttpReply> reply_;
-};
+/// What a silent stream of events says now and then, so that proxies and clients keep waiting.
+constexpr std::string_view kCommentPing = ": ping\n\n";
 
-/// One event as it goes over the wire. Line breaks in `data` (CR, LF, CRLF) become several data
-/// fields; `name` must be one line.
+/// A server-sent event as it goes over the wire (WHATWG HTML, "event stream interpretation"). Line
+/// breaks in `data` (CR, LF, CRLF) become several data fields; `name` must be one line.
 std::string sse_event(std::string_view name, std::string_view data);
 
 /// One JSON value a line.
 class NdjsonStream {
  public:
   explicit NdjsonStream(std::shared_ptr<HttpReply> reply) : reply_(std::move(reply)) {}
-  void begin(int status = 200) { reply_->begin(status, "application/x-ndjson"); }
+  void begin() { begin_stream(*reply_, kRecordStream); }
   /// `json` without line breaks.
   bool record(std::string_view json);
   void end() { reply_->end(); }

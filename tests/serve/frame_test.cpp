@@ -121,17 +121,6 @@ TEST(Streams, EventsComeOutAsTheyWentIn) {
   // Other line breaks arrive as the one there is.
   EXPECT_THAT(parse_events(serve::sse_event("", "a\r\nb\rc")), ElementsAre(Event("", "a\nb\nc")));
 
-  auto reply = std::make_shared<RecordingReply>();
-  serve::SseStream stream(reply);
-  stream.begin();
-  EXPECT_THAT(reply->type, StartsWith("text/event-stream"));
-  EXPECT_EQ(reply->headers["Cache-Control"], "no-cache");
-  EXPECT_EQ(reply->ping, ": ping\n\n");
-  EXPECT_TRUE(stream.data("x"));
-  stream.end();
-  EXPECT_FALSE(stream.data("y"));
-  EXPECT_EQ(reply->body, "data: x\n\n");
-
   auto lines = std::make_shared<RecordingReply>();
   serve::NdjsonStream ndjson(lines);
   ndjson.begin();

@@ -159,7 +159,7 @@ TEST(HttpServer, PingsAStreamThatIsSilent) {
   client.send(TestServer::request("GET", "/v1/stream"));
   EXPECT_THAT(client.until(": ping\n\n"), HasSubstr(": ping\n\n"));
   EXPECT_THAT(client.until(": ping\n\n"), HasSubstr(": ping\n\n"));
-  serve::SseStream(server.held()).end();
+  server.held()->end();
   EXPECT_THAT(client.until("0\r\n\r\n"), HasSubstr("0\r\n\r\n"));
 }
 
@@ -194,9 +194,9 @@ TEST(HttpServer, DrainsAndThenStops) {
   EXPECT_THAT(refused, StartsWith("HTTP/1.1 503"));
   EXPECT_THAT(refused, HasSubstr("Connection: close"));
   // What is under way comes to its end.
-  serve::SseStream stream(server.held());
-  EXPECT_TRUE(stream.data("last"));
-  stream.end();
+  const auto stream = server.held();
+  EXPECT_TRUE(stream->write(serve::sse_event({}, "last")));
+  stream->end();
   EXPECT_THAT(streaming.until("\r\n0\r\n\r\n"), HasSubstr("data: last\n\n"));
   EXPECT_TRUE(eventually([&] { return server.server->idle(); }));
   EXPECT_EQ(server.drops, 0);

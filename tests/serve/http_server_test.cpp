@@ -106,14 +106,14 @@ TEST(HttpServer, StreamsWhateverIsWrittenUntilTheEnd) {
   client.send(TestServer::request("GET", "/v1/stream"));
   EXPECT_THAT(client.until("\r\n\r\n"), HasSubstr("text/event-stream"));
   ASSERT_TRUE(eventually([&] { return server.held() != nullptr; }));
-  serve::SseStream stream(server.held());
-  EXPECT_TRUE(stream.data("one"));
+  const auto stream = server.held();
+  EXPECT_TRUE(stream->write(serve::sse_event({}, "one")));
   EXPECT_THAT(client.until("\n\n"), HasSubstr("data: one\n\n"));
-  EXPECT_TRUE(stream.event("kind", "two\nlines"));
+  EXPECT_TRUE(stream->write(serve::sse_event("kind", "two\nlines")));
   EXPECT_THAT(client.until("lines\n\n"), HasSubstr("event: kind\ndata: two\ndata: lines\n\n"));
-  EXPECT_TRUE(stream.data(std::string(100'000, 'x')));
-  stream.end();
-  EXPECT_FALSE(stream.data("late"));
+  EXPECT_TRUE(stream->write(serve::sse_event({}, std::string(100'000, 'x'))));
+  stream->end();
+  EXPECT_FALSE(stream->write("late"));
   std::string all = client.until("\r\n0\r\n\r\n");
   EXPECT_GE(std::count(all.begin(), all.end(), 'x'), 100'000);
   // The connection goes on.

@@ -239,6 +239,9 @@ TEST(Pitfalls, ASilentStreamIsKeptAliveByPings) {
   const auto reply = handlers.call("POST", kChat, body.dump());
   EXPECT_EQ(reply->type, "text/event-stream");
   EXPECT_EQ(reply->ping, ": ping\n\n");
+  // A proxy would gather the events, a cache repeat them.
+  EXPECT_EQ(reply->headers["X-Accel-Buffering"], "no");
+  EXPECT_EQ(reply->headers["Cache-Control"], "no-cache");
 }
 
 TEST(Pitfalls, UnknownParametersAreRefusedByName) {

@@ -93,7 +93,8 @@ class TestServer {
     add("GET", "/v1/hold", Dialect::openai,
         [this](const HttpRequest&, const ReplyPtr& reply) { hold(reply); });
     add("GET", "/v1/stream", Dialect::openai, [this](const HttpRequest&, const ReplyPtr& reply) {
-      serve::SseStream(reply).begin();
+      serve::begin_stream(*reply, serve::kEventStream);
+      reply->ping_with(std::string(serve::kCommentPing));
       hold(reply);
     });
     add("GET", "/v1/throw", Dialect::openai,
@@ -105,9 +106,8 @@ class TestServer {
     });
     add("GET", "/v1/forget", Dialect::openai, [](const HttpRequest&, const ReplyPtr&) {});
     add("GET", "/v1/break", Dialect::openai, [](const HttpRequest&, const ReplyPtr& reply) {
-      serve::SseStream stream(reply);
-      stream.begin();
-      stream.data("half");
+      serve::begin_stream(*reply, serve::kEventStream);
+      reply->write(serve::sse_event({}, "half"));
     });
     server = std::make_unique<serve::HttpServer>(std::move(table), std::move(options), metrics);
   }

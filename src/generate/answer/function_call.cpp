@@ -24,7 +24,7 @@ std::string as_json(const std::string& value, const std::string* type) {
       // Then it is a text.
     }
   }
-  return OrderedJson(value).dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+  return dump(OrderedJson(value));
 }
 
 }  // namespace
@@ -103,7 +103,7 @@ void FunctionCall::take_value(CallSink& sink) {
     if (found != parameters_->end()) type = &found->second;
   }
   std::string out = count_++ == 0 ? "{" : ", ";
-  out += OrderedJson(key_).dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+  out += dump(OrderedJson(key_));
   out += ": ";
   out += as_json(std::string(value), type);
   sink.arguments(out);
