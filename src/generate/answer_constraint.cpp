@@ -43,11 +43,9 @@ Pointer shape_grammar(const AnswerShape& shape) {
 
 MakeConstraint answer_constraint(const ChatRequest& request, const ChatPrompt& prompt,
                                  const std::function<std::shared_ptr<const TokenTrie>()>& trie) {
-  const bool must_call = prompt.calls && (request.tool_choice == ToolChoice::required ||
-                                          request.tool_choice == ToolChoice::named);
+  const bool must_call = prompt.calls && request.must_call();
   const bool may_call = prompt.calls && !must_call;
-  if (!prompt.calls && request.tool_choice != ToolChoice::automatic &&
-      request.tool_choice != ToolChoice::none) {
+  if (!prompt.calls && request.must_call()) {
     throw bad_input("a tool must be called, but there are none", "tool_choice");
   }
   const ToolSyntax syntax = prompt.format.tools;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "generate/partial_select.h"
 #include "generate/softmax.h"
+#include "token/common_length.h"
 
 namespace jielong {
 namespace {
@@ -148,9 +149,8 @@ void Chain::adopt(CachedPrefix cache) {
     return;
   }
   // At least the last token is evaluated, since its logits are wanted.
-  const std::size_t most = std::min(cache.tokens.size(), pending_.size() - 1);
-  std::size_t same = 0;
-  while (same < most && cache.tokens[same] == pending_[same]) ++same;
+  const std::size_t same =
+      common_length(cache.tokens, std::span(pending_).first(pending_.size() - 1));
   if (same < cache.tokens.size()) {
     runner_.truncate(*sequence_, static_cast<std::int64_t>(same));
   }

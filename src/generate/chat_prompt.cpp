@@ -49,21 +49,18 @@ std::string render_messages(const Model& model, const ChatTemplate& chat_templat
   if (!messages.is_array() || messages.empty()) {
     throw bad_input("must be a list of at least one message", "messages");
   }
-  const bool tools = !request.tools.empty() && request.tool_choice != ToolChoice::none;
   const bool knows_tools =
       answer_format_of(chat_template, {}).tools != AnswerFormat::ToolSyntax::none;
   ChatTemplateOptions options = chat_options_of(model);
   options.extra = request.template_variables;
   if (knows_tools) {
-    if (tools) options.tools = request.tools;
+    if (request.may_call()) options.tools = request.tools;
   } else {
-    messages = write_out_tools(messages, tools ? request.tools : std::string());
+    messages = write_out_tools(messages, request.may_call() ? request.tools : std::string());
   }
   std::string text = render(chat_template, messages, options);
   format = answer_format_of(chat_template, text);
-  const bool bound = request.shape.kind != AnswerShape::Kind::free ||
-                     request.tool_choice == ToolChoice::required ||
-                     request.tool_choice == ToolChoice::named;
+  const bool bound = request.shape.kind != AnswerShape::Kind::free || request.must_call();
   if (bound && !format.starts_thinking && chat_template.reads("enable_thinking")) {
     // Nothing but the answer may be written, so the model is not asked to think first.
     options.extra = with_variable(options.extra, "enable_thinking", false);
@@ -110,7 +107,7 @@ ChatPrompt make_chat_prompt(const Model& model, const ChatTemplate& chat_templat
   }
 
   check_tools(request.tools);
-  prompt.calls = !request.tools.empty() && request.tool_choice != ToolChoice::none;
+  prompt.calls = request.may_call();
   const std::string text = render_messages(model, chat_template, request, prompt.format);
   const Vocabulary& vocabulary = tokenizer.vocabulary();
   for (const std::string& mark : prompt.format.marks()) {
@@ -121,9 +118,7 @@ ChatPrompt make_chat_prompt(const Model& model, const ChatTemplate& chat_templat
       if (mark == "[ARGS]") prompt.plain_calls = false;
     }
   }
-  const bool must_call =
-      request.tool_choice == ToolChoice::required || request.tool_choice == ToolChoice::named;
-  if (must_call && !prompt.format.starts_thinking &&
+  if (request.must_call() && !prompt.format.starts_thinking &&
       prompt.format.tools != AnswerFormat::ToolSyntax::llama3) {
     // No grammar can ask for a control token, so the prompt ends in it.
     const std::string mark(tool_mark(prompt.format.tools));

@@ -42,6 +42,11 @@ struct ChatRequest {
   std::vector<Token> answer_prefix;  ///< the same behind it, as tokens that were drawn already
   GenerateOptions options;
   std::int64_t n = 1;
+
+  bool may_call() const { return !tools.empty() && tool_choice != ToolChoice::none; }
+  bool must_call() const {
+    return tool_choice == ToolChoice::required || tool_choice == ToolChoice::named;
+  }
 };
 
 enum class AnswerEnd : std::uint8_t { stop, length, tool_calls, cancelled };

@@ -63,8 +63,7 @@ std::string key_of(const ChatRequest& request, const ChatPrompt& prompt) {
 
 MakeConstraint constraint_of(LoadedModel& model, const ChatRequest& request,
                              const ChatPrompt& prompt) {
-  const bool calls = prompt.calls || request.tool_choice == ToolChoice::required ||
-                     request.tool_choice == ToolChoice::named;
+  const bool calls = prompt.calls || request.must_call();
   if (!calls && request.shape.kind == AnswerShape::Kind::free) return {};
   MakeConstraint make = constraints_of(model).get(key_of(request, prompt),
                                                   model.model().tokenizer(), request, prompt);

@@ -294,8 +294,6 @@ void Distribution::keep_allowed(std::span<const std::uint64_t> mask) {
   hold(std::move(kept), false);
 }
 
-void Distribution::keep_only(std::vector<Candidate> kept) { hold(std::move(kept), false); }
-
 const std::vector<Candidate>& Distribution::sorted() {
   become_list();
   if (!by_logit_) std::sort(list_.begin(), list_.end(), comes_before);

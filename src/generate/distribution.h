@@ -71,8 +71,6 @@ class Distribution {
   /// reaches `mass`, but never fewer than `min_keep`.
   void keep_mass(double mass, std::int64_t min_keep,
                  std::optional<double> surprise_center = std::nullopt);
-  /// Replaces the survivors by `kept`, which must be some of them.
-  void keep_only(std::vector<Candidate> kept);
 
   /// The survivors by falling logit (equal ones by token). Turns a dense distribution into
   /// a list; prefer top() to look at a few.

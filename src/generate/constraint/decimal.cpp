@@ -32,18 +32,6 @@ std::string add_one(std::string digits) {
   return "1" + digits;
 }
 
-std::string subtract_one(std::string digits) {  // of a number above 0
-  for (std::size_t i = digits.size(); i > 0; --i) {
-    if (digits[i - 1] != '0') {
-      --digits[i - 1];
-      break;
-    }
-    digits[i - 1] = '9';
-  }
-  const std::size_t first = std::min(digits.find_first_not_of('0'), digits.size() - 1);
-  return digits.substr(first);
-}
-
 Decimal integer(bool negative, std::string whole) {
   Decimal x;
   x.negative = negative && whole != "0";
@@ -107,15 +95,6 @@ Decimal floor(const Decimal& x) {
 Decimal ceil(const Decimal& x) {
   if (x.is_integer() || x.negative) return integer(x.negative, x.whole);
   return integer(false, add_one(x.whole));
-}
-
-Decimal next_integer(const Decimal& x) {
-  return x.negative ? integer(true, subtract_one(x.whole)) : integer(false, add_one(x.whole));
-}
-
-Decimal previous_integer(const Decimal& x) {
-  if (x.negative || x.whole == "0") return integer(true, add_one(x.whole));
-  return integer(false, subtract_one(x.whole));
 }
 
 std::optional<bool> is_multiple(const Decimal& x, const Decimal& step) {

@@ -28,9 +28,6 @@ int compare(const Decimal& a, const Decimal& b);
 /// The nearest integers: the largest not above, the smallest not below.
 Decimal floor(const Decimal& x);
 Decimal ceil(const Decimal& x);
-/// x + 1 or x − 1 of an integer.
-Decimal next_integer(const Decimal& x);
-Decimal previous_integer(const Decimal& x);
 
 /// Whether x is an integer multiple of `step` > 0; none when `step` has more digits than fit.
 std::optional<bool> is_multiple(const Decimal& x, const Decimal& step);

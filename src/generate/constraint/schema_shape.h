@@ -122,7 +122,6 @@ class ShapeMaker {
  private:
   std::vector<Shape> shapes_of(const Schema& schema);
   std::vector<Shape> expand_applicators(const Schema& schema);
-  Shape plain_shape(const Schema& schema) const;
   std::vector<Shape> multiply(const std::vector<Shape>& a, const std::vector<Shape>& b) const;
   std::vector<Shape> one_of(const std::vector<Shape>& base, const Schema& list);
   std::vector<Shape> opposites(const Schema& schema);

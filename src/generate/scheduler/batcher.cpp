@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "token/common_length.h"
 
 namespace jielong {
 namespace {
@@ -20,12 +21,6 @@ std::size_t blocks_for(const Runner& runner, std::int64_t tokens) {
 /// is always evaluated.
 std::span<const Token> reusable(std::span<const Token> tokens) {
   return tokens.first(tokens.size() - 1);
-}
-
-std::size_t common_length(std::span<const Token> a, std::span<const Token> b) {
-  const auto [end, unused] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
-  (void)unused;
-  return static_cast<std::size_t>(end - a.begin());
 }
 
 }  // namespace

@@ -2,17 +2,9 @@
 
 #include <iterator>
 
+#include "token/common_length.h"
+
 namespace jielong {
-namespace {
-
-std::size_t common(std::span<const Token> a, std::span<const Token> b) {
-  const std::size_t most = std::min(a.size(), b.size());
-  std::size_t same = 0;
-  while (same < most && a[same] == b[same]) ++same;
-  return same;
-}
-
-}  // namespace
 
 PrefixTree::Match PrefixTree::walk(std::span<const Token> tokens) const {
   const auto block = static_cast<std::size_t>(runner_.block_tokens());
@@ -24,7 +16,7 @@ PrefixTree::Match PrefixTree::walk(std::span<const Token> tokens) const {
     const Node* best = nullptr;
     std::size_t same = 0;
     const auto consider = [&](Children::const_iterator it) {
-      const std::size_t length = common(it->first, tokens);
+      const std::size_t length = common_length(it->first, tokens);
       if (length > same) {
         best = it->second.get();
         same = length;
@@ -72,7 +64,7 @@ void PrefixTree::insert(std::span<const Token> tokens, SequenceId sequence) {
   if (tokens.size() >= static_cast<std::size_t>(kFewest)) {
     // Not when a block that is here begins with it.
     const auto after = at->children.lower_bound(tokens);
-    if (after != at->children.end() && common(after->first, tokens) == tokens.size()) {
+    if (after != at->children.end() && common_length(after->first, tokens) == tokens.size()) {
       at = after->second.get();
     } else {
       at = &add(*at, tokens, runner_.fork(sequence, end + static_cast<std::int64_t>(tokens.size())),
@@ -90,7 +82,7 @@ PrefixTree::Node& PrefixTree::add(Node& parent, std::span<const Token> tokens, S
   const auto after = parent.children.lower_bound(tokens);
   if (after != parent.children.begin()) {
     const auto before = std::prev(after);
-    if (common(before->first, tokens) == before->first.size()) {
+    if (common_length(before->first, tokens) == before->first.size()) {
       Node& shorter = *before->second;
       leaves_.erase({shorter.used, &shorter});
       tokens_ -= static_cast<std::int64_t>(shorter.tokens.size());
@@ -169,7 +161,7 @@ const PrefixTree::Node* PrefixTree::restore(const Node* parent, std::span<const 
   const auto count = static_cast<std::int64_t>(tokens.size());
   if (tokens_ + count > max_tokens_) return nullptr;
   const auto after = above.children.lower_bound(tokens);
-  if (after != above.children.end() && common(after->first, tokens) == tokens.size()) {
+  if (after != above.children.end() && common_length(after->first, tokens) == tokens.size()) {
     return nullptr;
   }
   const SequenceId sequence =
