@@ -34,6 +34,7 @@ class WorkingModel : public LoadedModel {
   const std::string& name() const override { return name_; }
   const Model& model() const override { return *model_; }
   const ChatTemplate& chat_template() const override;
+  std::int64_t context_length() const override { return runner_->context_length(); }
   Scheduler& scheduler() override { return *scheduler_; }
   ModelRunner& runner() override { return *runner_; }
 

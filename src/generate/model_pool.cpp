@@ -29,9 +29,14 @@ struct Entry {
   std::uint64_t bytes = 0;
   std::int64_t users = 0;
   Clock::time_point used = Clock::now();
-  bool unload = false;
+  std::chrono::milliseconds keep_alive{-1};  ///< after its last use; negative: for ever
 
   bool idle() const { return model != nullptr && users == 0; }
+  /// When it is to be unloaded, if nobody uses it until then.
+  std::optional<Clock::time_point> due() const {
+    if (keep_alive.count() < 0) return std::nullopt;
+    return (users > 0 ? Clock::now() : used) + keep_alive;
+  }
 };
 
 std::uint64_t budget_of(const ModelPoolOptions& options) {
@@ -95,6 +100,7 @@ class ModelPool::State : public std::enable_shared_from_this<State> {
     const auto entry = std::make_shared<Entry>();
     entry->name = stored.name;
     entry->path = stored.path;
+    entry->keep_alive = options_.keep_alive;
     entries_.emplace(key, entry);
     lock.unlock();
     std::unique_ptr<WorkingModel> model;
@@ -128,17 +134,20 @@ class ModelPool::State : public std::enable_shared_from_this<State> {
       info.loading = entry->model == nullptr;
       info.busy = entry->users > 0;
       if (!entry->model) continue;
+      if (const auto due = entry->due()) info.expires_in = *due - Clock::now();
       info.stats = entry->model->scheduler().stats();
       info.note = entry->model->note();
     }
     return infos;
   }
 
-  void unload(const std::string& name) {
+  void keep_alive(const std::string& name, std::chrono::milliseconds duration) {
     const std::optional<StoredModel> stored = store_.find(name);
     const std::lock_guard lock(mutex_);
     for (const auto& [key, entry] : entries_) {
-      if (entry->name == name || (stored && entry->path == stored->path)) entry->unload = true;
+      if (entry->name == name || (stored && entry->path == stored->path)) {
+        entry->keep_alive = duration;
+      }
     }
     changed_.notify_all();
   }
@@ -236,9 +245,13 @@ class ModelPool::State : public std::enable_shared_from_this<State> {
     return oldest;
   }
 
-  bool is_due(const Entry& entry, Clock::time_point now) const {
-    return entry.unload ||
-           (options_.keep_alive.count() >= 0 && now - entry.used >= options_.keep_alive);
+  std::optional<Clock::time_point> next_due() const {
+    std::optional<Clock::time_point> next;
+    for (const auto& [key, entry] : entries_) {
+      const auto due = entry->idle() ? entry->due() : std::nullopt;
+      if (due && (!next || *due < *next)) next = due;
+    }
+    return next;
   }
 
   /// The keeper's work: unloads what is due.
@@ -247,16 +260,15 @@ class ModelPool::State : public std::enable_shared_from_this<State> {
     while (!closed_) {
       std::vector<std::shared_ptr<Entry>> due;
       const Clock::time_point now = Clock::now();
-      take_out(due, [&](const Entry& entry) { return is_due(entry, now); });
+      take_out(due, [&](const Entry& entry) { return entry.due() && *entry.due() <= now; });
       if (!due.empty()) {
         lock.unlock();
         due.clear();
         lock.lock();
         continue;
       }
-      const Entry* oldest = options_.keep_alive.count() >= 0 ? oldest_idle() : nullptr;
-      if (oldest != nullptr) {
-        changed_.wait_until(lock, oldest->used + options_.keep_alive);
+      if (const auto next = next_due()) {
+        changed_.wait_until(lock, *next);
       } else {
         changed_.wait(lock);
       }
@@ -289,7 +301,9 @@ std::shared_ptr<LoadedModel> ModelPool::acquire(const std::string& name) {
 
 std::vector<LoadedModelInfo> ModelPool::loaded() const { return state_->loaded(); }
 
-void ModelPool::unload(const std::string& name) { state_->unload(name); }
+void ModelPool::keep_alive(const std::string& name, std::chrono::milliseconds duration) {
+  state_->keep_alive(name, duration);
+}
 
 const ModelStore& ModelPool::store() const { return state_->store(); }
 

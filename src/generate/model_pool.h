@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,8 @@ class LoadedModel {
   /// The model's own, or the one that suits its architecture. Throws Error where it has none
   /// or it cannot be read.
   virtual const ChatTemplate& chat_template() const = 0;
+  /// The most tokens one chain may hold.
+  virtual std::int64_t context_length() const = 0;
   /// For encoders such as BERT too, whose jobs it refuses: embeddings are computed between steps.
   virtual Scheduler& scheduler() = 0;
   /// Only inside scheduler().between_steps().
@@ -67,6 +70,8 @@ struct LoadedModelInfo {
   std::uint64_t bytes = 0;  ///< of memory it is counted with
   bool loading = false;
   bool busy = false;
+  /// When it will be unloaded, if nobody uses it until then.
+  std::optional<std::chrono::nanoseconds> expires_in;
   SchedulerStats stats;
   std::string note;  ///< what went wrong and was gone round: saved prefixes that do not fit
 };
@@ -91,8 +96,11 @@ class ModelPool {
   std::shared_ptr<LoadedModel> acquire(const std::string& name);
 
   std::vector<LoadedModelInfo> loaded() const;
-  /// Unloads as soon as nobody uses it; harmless when it is not loaded.
-  void unload(const std::string& name);
+  /// Unloads a model once nobody has used it for so long, instead of what the options say;
+  /// negative: never. Holds as long as the model is loaded; harmless when it is not.
+  void keep_alive(const std::string& name, std::chrono::milliseconds duration);
+  /// Unloads as soon as nobody uses it.
+  void unload(const std::string& name) { keep_alive(name, std::chrono::milliseconds(0)); }
   const ModelStore& store() const;
 
  private:

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -25,9 +26,7 @@ std::vector<Token> tokens_of(LoadedModel& loaded, const std::string& text, bool 
                              const std::string& where) {
   const Tokenizer& tokenizer = loaded.model().tokenizer();
   std::vector<Token> tokens = tokenizer.encode(text);
-  std::size_t most = 0;
-  loaded.scheduler().between_steps(
-      [&] { most = static_cast<std::size_t>(loaded.runner().context_length()); });
+  const auto most = static_cast<std::size_t>(loaded.context_length());
   if (tokens.size() <= most) return tokens;
   if (!truncate) {
     throw Error(ErrorKind::limit,
@@ -40,6 +39,14 @@ std::vector<Token> tokens_of(LoadedModel& loaded, const std::string& text, bool 
   tokens.resize(most);
   if (closed) tokens.back() = last;
   return tokens;
+}
+
+std::shared_ptr<LoadedModel> acquire(ServeContext& context, const std::string& requested,
+                                     std::optional<std::chrono::milliseconds> keep_alive) {
+  const std::string name = requested_model(context, requested);
+  std::shared_ptr<LoadedModel> loaded = context.pool.acquire(name);
+  if (keep_alive) context.pool.keep_alive(name, *keep_alive);
+  return loaded;
 }
 
 /// Each text in a step of its own, so that running answers go on in between.
@@ -65,11 +72,11 @@ std::string ollama_embed(ServeContext& context, const OrderedJson& body) {
   if (!texts) throw fields.missing("input");
   const bool truncate = fields.boolean("truncate").value_or(true);
   const auto dimensions = fields.integer("dimensions", 0, 1 << 20);
-  read_ollama_keep_alive(fields);
+  const auto keep_alive = read_ollama_keep_alive(fields);
   GenerateOptions unused;
   read_ollama_options(fields, context.limits, unused);
   fields.finish();
-  const std::shared_ptr<LoadedModel> loaded = context.pool.acquire(requested_model(context, model));
+  const std::shared_ptr<LoadedModel> loaded = acquire(context, model, keep_alive);
   const std::int64_t channels = loaded->model().hyper().channels;
   if (dimensions && *dimensions != 0 && *dimensions != channels) {
     throw Error(ErrorKind::unsupported,
@@ -91,23 +98,23 @@ std::string ollama_embed(ServeContext& context, const OrderedJson& body) {
                            {"total_duration", total.count()},
                            {"load_duration", loading.count()},
                            {"prompt_eval_count", prompt_tokens}};
-  return answer.dump();
+  return dump(answer);
 }
 
 std::string ollama_embeddings(ServeContext& context, const OrderedJson& body) {
   RequestFields fields(body);
   const std::string model = read_ollama_model(fields);
   const std::string prompt = fields.text("prompt").value_or("");
-  read_ollama_keep_alive(fields);
+  const auto keep_alive = read_ollama_keep_alive(fields);
   GenerateOptions unused;
   read_ollama_options(fields, context.limits, unused);
   fields.finish();
-  const std::shared_ptr<LoadedModel> loaded = context.pool.acquire(requested_model(context, model));
+  const std::shared_ptr<LoadedModel> loaded = acquire(context, model, keep_alive);
   OrderedJson vector = OrderedJson::array();
   if (!prompt.empty()) {
     vector = vector_of(*loaded, tokens_of(*loaded, prompt, true, "prompt"), false);
   }
-  return OrderedJson{{"embedding", std::move(vector)}}.dump();
+  return dump({{"embedding", std::move(vector)}});
 }
 
 }  // namespace jielong::serve

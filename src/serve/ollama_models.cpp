@@ -32,6 +32,14 @@ OrderedJson details_json(const ModelDetails& details) {
           {"quantization_level", details.quantization}};
 }
 
+std::string expiry(const LoadedModelInfo& model) {
+  // Without a time of its own, a model goes when another needs its memory.
+  if (!model.expires_in) return "9999-12-31T23:59:59Z";
+  const auto at = std::chrono::system_clock::now() + *model.expires_in;
+  const auto since = at.time_since_epoch();
+  return rfc3339(std::chrono::floor<std::chrono::seconds>(since).count());
+}
+
 /// What can be listed: the store, and what the server was started with.
 std::vector<StoredModel> listed_models(const ServeContext& context) {
   std::vector<StoredModel> models = context.pool.store().list();
@@ -86,7 +94,7 @@ std::string ollama_tags(const ServeContext& context, ModelDetailsCache& cache) {
                       {"digest", model.sha256},
                       {"details", details_json(cache.of(model))}});
   }
-  return OrderedJson{{"models", std::move(models)}}.dump();
+  return dump({{"models", std::move(models)}});
 }
 
 std::string ollama_processes(const ServeContext& context, ModelDetailsCache& cache) {
@@ -104,11 +112,10 @@ std::string ollama_processes(const ServeContext& context, ModelDetailsCache& cac
                       {"size", loaded.bytes},
                       {"digest", stored.sha256},
                       {"details", details_json(cache.of(stored))},
-                      // Idle models go when memory is needed, not at a set time.
-                      {"expires_at", "9999-12-31T23:59:59Z"},
+                      {"expires_at", expiry(loaded)},
                       {"size_vram", 0}});
   }
-  return OrderedJson{{"models", std::move(models)}}.dump();
+  return dump({{"models", std::move(models)}});
 }
 
 std::string ollama_show(const ServeContext& context, ModelDetailsCache& cache,
@@ -131,7 +138,7 @@ std::string ollama_show(const ServeContext& context, ModelDetailsCache& cache,
                            {"model_info", std::move(info)},
                            {"capabilities", capabilities_of(*model)},
                            {"modified_at", rfc3339(stored.modified)}};
-  return answer.dump();
+  return dump(answer);
 }
 
 void ollama_delete(ServeContext& context, const OrderedJson& body) {

@@ -154,13 +154,16 @@ std::optional<double> parse_duration(std::string_view text) {
   return sign * sum;
 }
 
-std::optional<double> read_ollama_keep_alive(RequestFields& parent) {
+std::optional<std::chrono::milliseconds> read_ollama_keep_alive(RequestFields& parent) {
   const OrderedJson* value = parent.any("keep_alive");
   if (value == nullptr) return std::nullopt;
-  if (value->is_number()) return value->get<double>();
-  if (value->is_string()) {
-    const auto& text = value->get_ref<const std::string&>();
-    if (const auto seconds = parse_duration(text)) return seconds;
+  std::optional<double> seconds;
+  if (value->is_number()) seconds = value->get<double>();
+  if (value->is_string()) seconds = parse_duration(value->get_ref<const std::string&>());
+  if (seconds) {
+    constexpr double kCentury = 100.0 * 365 * 24 * 3600;  // as good as for ever, and fits
+    const double kept = std::clamp(*seconds, -1.0, kCentury);
+    return std::chrono::milliseconds(static_cast<std::int64_t>(kept * 1000));
   }
   throw bad_input("must be seconds or a duration such as \"5m\", not " + describe(*value),
                   parent.path("keep_alive"));

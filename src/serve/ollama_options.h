@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string_view>
 
@@ -24,8 +25,8 @@ void read_ollama_format(RequestFields& parent, const Limits& limits, AnswerShape
 /// @return whether thoughts are shown
 bool read_ollama_think(RequestFields& parent, ChatRequest& request);
 
-/// "keep_alive" in seconds; negative means for ever.
-std::optional<double> read_ollama_keep_alive(RequestFields& parent);
+/// "keep_alive", how long a model stays loaded after its last use; negative means for ever.
+std::optional<std::chrono::milliseconds> read_ollama_keep_alive(RequestFields& parent);
 
 /// "5m", "1h30m", "-1", "300ms" in seconds, as Go writes durations; a bare number is seconds.
 std::optional<double> parse_duration(std::string_view text);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,7 +18,7 @@ struct OllamaRequest {
   bool show_thinking = true;
   /// Nothing is asked: the model is only loaded, or with keep_alive 0 unloaded.
   bool load_only = false;
-  std::optional<double> keep_alive;  ///< seconds
+  std::optional<std::chrono::milliseconds> keep_alive;
   // Of /api/generate.
   std::string suffix;          ///< the text after the gap to fill
   std::vector<Token> context;  ///< of the conversation so far, as an earlier answer gave it

@@ -80,13 +80,13 @@ void answer(ServeContext& context, OllamaRequest asked, Endpoint endpoint,
   options.show_thinking = asked.show_thinking;
   ChatRequest& chat = asked.chat;
   chat.model = requested_model(context, chat.model);
-  const bool unload = asked.keep_alive == 0.0;
+  const auto set_keep_alive = [&] {
+    if (asked.keep_alive) context.pool.keep_alive(chat.model, *asked.keep_alive);
+  };
   if (asked.load_only) {
-    if (unload) {
-      context.pool.unload(chat.model);
-    } else {
-      context.pool.acquire(chat.model);
-    }
+    const bool unload = asked.keep_alive && asked.keep_alive->count() == 0;
+    const auto loaded = unload ? nullptr : context.pool.acquire(chat.model);
+    set_keep_alive();
     reply->send(200, kJson, ollama_load_record(options, unload));
     return;
   }
@@ -106,7 +106,7 @@ void answer(ServeContext& context, OllamaRequest asked, Endpoint endpoint,
   }
   answer_chat(context, chat, asked.stream, std::make_unique<OllamaAnswer>(std::move(options)),
               request.id, reply);
-  if (unload) context.pool.unload(chat.model);
+  set_keep_alive();
 }
 
 void refuse(const HttpRequest& request, const char* why) {
@@ -150,7 +150,7 @@ void add_ollama_routes(RouteTable& table, ServeContext& context) {
     reply->send(200, kJson, "{}");
   });
   add("GET", "/api/version", [&context](const HttpRequest&, const Reply& reply) {
-    reply->send(200, kJson, OrderedJson{{"version", context.version}}.dump());
+    reply->send(200, kJson, dump({{"version", context.version}}));
   });
   const auto pull = std::make_shared<OllamaPull>(context);
   add("POST", "/api/pull",

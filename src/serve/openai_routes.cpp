@@ -63,6 +63,14 @@ void post_embeddings(ServeContext& context, const HttpRequest& http, const Reply
   const OpenAiEmbeddings request = read_openai_embeddings(body_of(context, http), context.limits);
   const std::string name = requested_model(context, request.model);
   const std::shared_ptr<LoadedModel> loaded = context.pool.acquire(name);
+  const std::int64_t channels = loaded->model().hyper().channels;
+  if (request.dimensions != 0 && request.dimensions != channels) {
+    throw Error(ErrorKind::unsupported,
+                fmt::format("this model's vectors have {} dimensions, and lose their meaning "
+                            "when they are cut",
+                            channels),
+                "dimensions", "leave it out");
+  }
   const Tokenizer& tokenizer = loaded->model().tokenizer();
   OrderedJson data = OrderedJson::array();
   std::int64_t count = 0;
@@ -73,13 +81,6 @@ void post_embeddings(ServeContext& context, const HttpRequest& http, const Reply
     count += static_cast<std::int64_t>(tokens.size());
     std::vector<float> vector;
     loaded->scheduler().between_steps([&] { vector = embed(loaded->runner(), tokens); });
-    if (request.dimensions != 0 && request.dimensions != static_cast<std::int64_t>(vector.size())) {
-      throw Error(ErrorKind::unsupported,
-                  fmt::format("this model's vectors have {} dimensions, and lose their meaning "
-                              "when they are cut",
-                              vector.size()),
-                  "dimensions", "leave it out");
-    }
     OrderedJson embedding =
         request.base64 ? OrderedJson(vector_base64(vector)) : OrderedJson(vector);
     data.push_back(
@@ -89,7 +90,7 @@ void post_embeddings(ServeContext& context, const HttpRequest& http, const Reply
                            {"data", std::move(data)},
                            {"model", request.model.empty() ? name : request.model},
                            {"usage", {{"prompt_tokens", count}, {"total_tokens", count}}}};
-  reply->send(200, "application/json", answer.dump());
+  reply->send(200, "application/json", dump(answer));
 }
 
 }  // namespace

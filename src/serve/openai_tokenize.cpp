@@ -39,7 +39,7 @@ void post_tokenize(ServeContext& context, const HttpRequest& http,
   }
   const OrderedJson answer{{"tokens", std::move(list)},
                            {"count", tokens.size()},
-                           {"max_model_len", loaded->model().context_length()}};
+                           {"max_model_len", loaded->context_length()}};
   reply->send(200, "application/json", dump(answer));
 }
 

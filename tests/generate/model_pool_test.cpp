@@ -156,6 +156,24 @@ TEST(ModelPool, UnloadsWhatNobodyUsed) {
   eventually([&] { return pool.loaded().empty(); });
 }
 
+TEST(ModelPool, KeepsAModelAsLongAsItsUserAsks) {
+  const test::TinyModel tiny;
+  ModelPoolOptions options = small();
+  options.keep_alive = std::chrono::seconds(0);
+  ModelPool pool(options);
+  std::shared_ptr<LoadedModel> model = pool.acquire(tiny.path());
+  pool.keep_alive(tiny.path(), std::chrono::hours(1));
+  model.reset();
+  const std::vector<LoadedModelInfo> kept = pool.loaded();
+  ASSERT_EQ(kept.size(), 1U);
+  ASSERT_TRUE(kept[0].expires_in);
+  EXPECT_GT(*kept[0].expires_in, std::chrono::minutes(50));
+  pool.keep_alive(tiny.path(), std::chrono::milliseconds(-1));
+  EXPECT_FALSE(pool.loaded().at(0).expires_in);
+  pool.keep_alive(tiny.path(), std::chrono::milliseconds(1));
+  eventually([&] { return pool.loaded().empty(); });
+}
+
 TEST(ModelPool, ModelsOutliveThePoolWhileTheyAreUsed) {
   const test::TinyModel tiny;
   std::shared_ptr<LoadedModel> model;

@@ -177,7 +177,14 @@ TEST(OllamaHandlers, FollowsASchema) {
 TEST(OllamaHandlers, LoadsUnloadsAndShows) {
   Handlers handlers(add_ollama_routes);
   EXPECT_EQ(handlers.post("/api/generate", json(R"({"model": "default"})"))["done_reason"], "load");
-  EXPECT_EQ(json(handlers.call("GET", "/api/ps")->body)["models"].size(), 1u);
+  const auto expiry = [&] {
+    return json(handlers.call("GET", "/api/ps")->body)["models"]
+        .at(0)["expires_at"]
+        .get<std::string>();
+  };
+  EXPECT_EQ(expiry(), "9999-12-31T23:59:59Z");
+  handlers.post("/api/generate", json(R"({"model": "default", "keep_alive": "10h"})"));
+  EXPECT_LT(expiry(), "9999");
   EXPECT_EQ(handlers.post("/api/chat", json(R"({"model": "default", "messages": [],
                                                 "keep_alive": "0s"})"))["done_reason"],
             "unload");

@@ -117,7 +117,11 @@ TEST(OllamaRequest, NamesWhatIsWrong) {
 
 TEST(OllamaRequest, EmptyPromptsOnlyLoad) {
   EXPECT_TRUE(read_generate(R"("keep_alive": 0)").load_only);
-  EXPECT_EQ(read_generate(R"("keep_alive": 0)").keep_alive, 0.0);
+  using std::chrono::milliseconds;
+  EXPECT_EQ(read_generate(R"("keep_alive": 0)").keep_alive, milliseconds(0));
+  EXPECT_EQ(read_generate(R"("keep_alive": "1m1.5s")").keep_alive, milliseconds(61500));
+  EXPECT_EQ(read_generate(R"("keep_alive": -5)").keep_alive, milliseconds(-1000));
+  EXPECT_GT(read_generate(R"("keep_alive": 1e300)").keep_alive, milliseconds(1000000000000));
   EXPECT_TRUE(read_chat(R"({"model": "m", "messages": []})").load_only);
   EXPECT_FALSE(read_generate(R"("prompt": "p")").load_only);
 }
