@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { exportChats, importChats, ImportError, isSound } from '../src/chat/exchange';
+import { exportChats, importChats, ImportError } from '../src/chat/exchange';
 import { shownPath } from '../src/chat/tree';
 import type { Chat } from '../src/chat/types';
 import { mutate, random } from './mutate';
-import { sampleChat, sampleTrace } from './sample';
+import { isSound, sampleChat, sampleTrace } from './sample';
 
 /** What is left when the ids, which are new each time, are taken out. */
 function shape(chat: Chat): string {

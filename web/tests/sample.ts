@@ -1,5 +1,4 @@
-import { newChat } from '../src/chat/tree';
-import { append } from '../src/chat/tree';
+import { append, children, newChat } from '../src/chat/tree';
 import type { Chat, Message, Trace } from '../src/chat/types';
 
 export function message(id: string, parent: string | null, role: Message['role'], content: string): Message {
@@ -60,4 +59,15 @@ export function sampleChat(): Chat {
   append(chat, answer);
   append(chat, message('q2', 'a2', 'user', 'And <b>now</b>?'));
   return chat;
+}
+
+/** Whether a chat has the shape that the page relies on. */
+export function isSound(chat: Chat): boolean {
+  let reached = 0;
+  const waiting = children(chat, null);
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    reached++;
+    waiting.push(...children(chat, next.id));
+  }
+  return reached === chat.messages.size;
 }

@@ -5,7 +5,7 @@ import { fieldsOf, listOf, numberOf, textOf } from './shape';
 import { EventParser, textOf as streamText } from './sse';
 
 /** How many candidates of each step the page asks for. */
-export const kTraceTop = 12;
+const kTraceTop = 12;
 
 export interface AnswerRequest {
   model: string;

@@ -25,6 +25,6 @@ export async function call(path: string, body?: unknown, signal?: AbortSignal): 
 
 /** The body of a stream's response. */
 export function bodyOf(response: Response): ReadableStream<Uint8Array> {
-  if (!response.body) throw new Problem('broken', 'the answer has no body', response.status);
+  if (!response.body) throw new Problem('broken', 'the answer has no body');
   return response.body;
 }

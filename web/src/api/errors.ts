@@ -14,7 +14,6 @@ export class Problem extends Error {
   constructor(
     readonly kind: ProblemKind,
     message: string,
-    readonly status = 0,
     /** Seconds to wait, if the server said so. */
     readonly retryAfter: number | null = null,
   ) {
@@ -41,7 +40,8 @@ export function sentenceOf(body: string): string {
 }
 
 function kindOf(status: number): ProblemKind {
-  if (status === 401 || status === 403) return 'key';
+  // Host and Origin are refused with 403, for which another key is no help.
+  if (status === 401) return 'key';
   if (status === 404) return 'no-model';
   if (status === 429 || status === 503) return 'busy';
   return status >= 500 ? 'server' : 'refused';
@@ -51,9 +51,7 @@ export async function problemOf(response: Response): Promise<Problem> {
   const body = await response.text().catch(() => '');
   const retry = Number(response.headers.get('retry-after') ?? NaN);
   const sentence = sentenceOf(body) || `HTTP ${response.status}`;
-  // Host and Origin are refused with 403, for which another key is no help.
-  const kind = response.status === 403 ? 'refused' : kindOf(response.status);
-  return new Problem(kind, sentence, response.status, Number.isFinite(retry) ? retry : null);
+  return new Problem(kindOf(response.status), sentence, Number.isFinite(retry) ? retry : null);
 }
 
 export function asProblem(error: unknown): Problem {

@@ -1,29 +1,27 @@
 import { signal } from '@preact/signals';
-import { kTraceTop, streamAnswer, type AnswerChunk, type AnswerRequest } from '../api/chat';
+import { streamAnswer, type AnswerChunk, type AnswerRequest } from '../api/chat';
 import { asProblem, type Problem } from '../api/errors';
 import { align } from './alignment';
-import { deleteMessage, holdTraces, loadTraces, save, saveTraces, setBusy, tracesOf } from './store';
+import {
+  chats,
+  deleteMessage,
+  holdTraces,
+  loadTraces,
+  persist,
+  runOf,
+  runs,
+  save,
+  saveTraces,
+  tracesOf,
+  type Run,
+} from './store';
 import { append, children, pathTo, titleOf } from './tree';
 import { newId, type Candidate, type Chat, type DrawnToken, type Message, type Trace } from './types';
 
-/** An answer that is being written. */
-interface Run {
-  chat: Chat;
-  message: Message;
-  stop: AbortController;
-}
-
-/** By the message's id. */
-export const runs = signal<ReadonlyMap<string, Run>>(new Map());
 /** Counts the changes to running answers, at most one a frame. */
 export const grown = signal(0);
 /** Told of every answer's end; the page announces it and reacts to the problem. */
 export const lastEnd = signal<{ message: Message; problem: Problem | null } | null>(null);
-
-export function runOf(chat: Chat): Run | null {
-  for (const run of runs.value.values()) if (run.chat === chat) return run;
-  return null;
-}
 
 export function stop(chat: Chat): void {
   runOf(chat)?.stop.abort();
@@ -135,7 +133,6 @@ function answer(chat: Chat, parent: string | null, model: string, begin?: Beginn
   append(chat, message);
   const run: Run = { chat, message, stop: new AbortController() };
   runs.value = new Map(runs.value).set(message.id, run);
-  setBusy(chat, true);
   save(chat);
   void follow(run, requestFor(chat, parent, model, begin));
 }
@@ -183,7 +180,7 @@ async function follow(run: Run, request: AnswerRequest): Promise<void> {
       // What has come survives a closed tab.
       if (now - stored > 2000) {
         stored = now;
-        save(chat, false);
+        if (chats.value.has(chat.id)) persist(chat);
       }
     }
     message.finish ??= 'stop';
@@ -200,7 +197,6 @@ async function follow(run: Run, request: AnswerRequest): Promise<void> {
   const rest = new Map(runs.value);
   rest.delete(message.id);
   runs.value = rest;
-  if (!runOf(chat)) setBusy(chat, false);
   saveTraces(message.id);
   save(chat);
   grown.value++;
@@ -209,5 +205,5 @@ async function follow(run: Run, request: AnswerRequest): Promise<void> {
 
 /** Whether the page knows the candidates of a token. */
 export function hasTrace(trace: Trace | undefined): trace is Trace {
-  return trace !== undefined && trace.length > 0 && kTraceTop > 0;
+  return trace !== undefined && trace.length > 0;
 }

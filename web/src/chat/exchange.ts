@@ -1,6 +1,5 @@
 import { problemKinds } from '../api/errors';
 import { fields } from '../settings/samplers';
-import { children } from './tree';
 import {
   kRoot,
   newId,
@@ -312,15 +311,4 @@ export function importChats(text: string): Imported {
     .map((chat, index) => readChat(chat, `chats[${index}]`, traces));
   reader.done();
   return { chats, traces };
-}
-
-/** Whether a chat has the shape that the page relies on; for tests. */
-export function isSound(chat: Chat): boolean {
-  let reached = 0;
-  const waiting = children(chat, null);
-  for (let next = waiting.pop(); next; next = waiting.pop()) {
-    reached++;
-    waiting.push(...children(chat, next.id));
-  }
-  return reached === chat.messages.size;
 }

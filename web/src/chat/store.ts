@@ -1,7 +1,7 @@
 import { computed, signal } from '@preact/signals';
 import { memoryDatabase, type Database } from './database';
 import { newChat, removeBranch } from './tree';
-import type { Chat, Trace } from './types';
+import type { Chat, Message, Trace } from './types';
 
 // The chats of this browser, held in memory whole (texts are small) and written through to the
 // database. Chats are changed in place; `changed` tells the page to look again.
@@ -29,6 +29,22 @@ export const recent = computed(() => {
   return [...chats.value.values()].sort((a, b) => b.updated - a.updated);
 });
 
+/** An answer that is being written. */
+export interface Run {
+  chat: Chat;
+  message: Message;
+  stop: AbortController;
+}
+
+/** By the message's id. */
+export const runs = signal<ReadonlyMap<string, Run>>(new Map());
+
+/** Reading it in a component draws that again when an answer begins or ends. */
+export function runOf(chat: Chat): Run | null {
+  for (const run of runs.value.values()) if (run.chat === chat) return run;
+  return null;
+}
+
 const traces = new Map<string, Trace[]>();
 
 /** Loads what is stored. `opened` null: the browser allows no storage. */
@@ -50,20 +66,12 @@ async function reload(): Promise<void> {
   const stored = await database.loadChats();
   const next = new Map(stored.map((chat) => [chat.id, chat]));
   // A chat that is being answered here is newer here.
-  for (const id of busy) {
-    const chat = chats.value.get(id);
-    if (chat) next.set(id, chat);
+  for (const { chat } of runs.value.values()) {
+    if (chats.value.has(chat.id)) next.set(chat.id, chat);
   }
   chats.value = next;
   if (currentId.value !== null && !next.has(currentId.value)) currentId.value = null;
   changed.value++;
-}
-
-/** Chats that are being answered in this tab. */
-const busy = new Set<string>();
-export function setBusy(chat: Chat, value: boolean): void {
-  if (value) busy.add(chat.id);
-  else busy.delete(chat.id);
 }
 
 function report(error: unknown): void {
@@ -71,12 +79,17 @@ function report(error: unknown): void {
   durable.value = false;
 }
 
+/** Stores a chat without drawing anything again. */
+export function persist(chat: Chat): void {
+  database.saveChat(chat).then(() => channel?.postMessage(chat.id), report);
+}
+
 /** Shows the change and stores it, unless the chat has been deleted. */
 export function save(chat: Chat, touch = true): void {
   if (!chats.value.has(chat.id)) return;
   if (touch) chat.updated = Date.now();
   changed.value++;
-  database.saveChat(chat).then(() => channel?.postMessage(chat.id), report);
+  persist(chat);
 }
 
 export function createChat(): Chat {

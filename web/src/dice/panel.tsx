@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
-import { branch, grown, hasTrace, runOf } from '../chat/answer';
-import { current, loadTraces, tracesOf } from '../chat/store';
+import { branch, grown, hasTrace } from '../chat/answer';
+import { current, loadTraces, runOf, tracesOf } from '../chat/store';
 import type { Chat, DrawnToken, Message, Trace } from '../chat/types';
 import { count, percent, samplerHelp, t } from '../i18n';
 import { activeModel } from '../ui/model-state';

@@ -18,8 +18,6 @@ export interface Segment {
   id: number;
   text: string;
   p: number;
-  /** Where it begins, from 0 to 1. */
-  from: number;
   rank: number;
   chosen: boolean;
 }
@@ -67,15 +65,15 @@ export function stripOf(
   step: number,
   chosen: DrawnToken,
 ): { segments: Segment[]; rest: number } {
-  let from = 0;
+  let listed = 0;
   const segments: Segment[] = [];
   candidates(trace, chosen).forEach(({ id, text }, rank) => {
     const p = probability(trace, step, id);
     if (p === null || p <= 0) return;
-    segments.push({ id, text, p, from, rank, chosen: id === chosen.id });
-    from += p;
+    segments.push({ id, text, p, rank, chosen: id === chosen.id });
+    listed += p;
   });
-  return { segments, rest: Math.max(0, 1 - from) };
+  return { segments, rest: Math.max(0, 1 - listed) };
 }
 
 /** From 0, certain, to 4, surprising: what a token is tinted with. */

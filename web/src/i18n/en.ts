@@ -115,7 +115,6 @@ export const en = {
   rememberKey: 'Remember it in this browser',
   tryAgain: 'Try again',
   otherModel: 'Choose another model',
-  troubleOffline: 'The server does not answer',
   troubleOfflineHelp:
     'Is “jielong serve” still running? Start it again in a terminal; your question is kept here.',
   troubleBroken: 'The connection broke off',

@@ -107,7 +107,6 @@ export const zhTW: Strings = {
   rememberKey: '在這個瀏覽器記住它',
   tryAgain: '再試一次',
   otherModel: '選擇其他模型',
-  troubleOffline: '伺服器沒有回應',
   troubleOfflineHelp: '「jielong serve」還在執行嗎？請在終端機重新啟動；你的問題還留在這裡。',
   troubleBroken: '連線中斷了',
   troubleBrokenHelp: '中斷前收到的內容保留在上面。',

@@ -159,7 +159,6 @@ function block(token: Token, places: Places): ComponentChildren {
 
 interface BlockProps {
   token: Token;
-  raw: string;
   source: string;
   from: number;
   leaf: Leaf;
@@ -170,7 +169,7 @@ interface BlockProps {
 /** One block; a grown answer draws only the blocks that have changed. */
 const Block = memo(
   ({ token, source, from, leaf }: BlockProps) => <>{block(token, new Places(source, from, leaf))}</>,
-  (a, b) => a.raw === b.raw && a.from === b.from && a.version === b.version,
+  (a, b) => a.token.raw === b.token.raw && a.from === b.from && a.version === b.version,
 );
 
 const kPlainLeaf: Leaf = (text) => text;
@@ -198,7 +197,6 @@ export function Markdown({
           <Block
             key={index}
             token={token}
-            raw={token.raw}
             source={text}
             from={from}
             leaf={leaf}

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
-import { grown, lastEnd, runOf, runs } from '../chat/answer';
-import { current } from '../chat/store';
+import { grown, lastEnd } from '../chat/answer';
+import { current, runOf } from '../chat/store';
 import { shownPath } from '../chat/tree';
 import type { Chat } from '../chat/types';
 import { DicePanel, Peek } from '../dice/panel';
@@ -19,7 +19,7 @@ import { SettingsPanel } from './settings-panel';
 import { Setup } from './setup';
 import { onShortcut } from './shortcuts';
 import { Sidebar } from './sidebar';
-import { dialog, settingsOpen, sidebarOpen } from './view-state';
+import { dialog, settingsOpen, sidebarOpen, toggleSettings, toggleTokens } from './view-state';
 import { Welcome } from './welcome';
 
 function ModelPicker() {
@@ -90,7 +90,7 @@ function Bar() {
         type="button"
         class="toggle"
         aria-pressed={tokens}
-        onClick={() => (tokenView.value = tokens ? 'off' : 'on')}
+        onClick={toggleTokens}
         title={t('showTokensHelp')}
       >
         <Icon name="die" />
@@ -100,10 +100,7 @@ function Bar() {
         type="button"
         class="icon-button"
         aria-expanded={settingsOpen.value}
-        onClick={() => {
-          pin(null);
-          settingsOpen.value = !settingsOpen.value;
-        }}
+        onClick={toggleSettings}
         aria-label={t('settings')}
         title={t('settings')}
       >
@@ -137,7 +134,6 @@ function useFollow(chat: Chat | null) {
 
 function Thread() {
   const chat = current.value;
-  void runs.value;
   const { box, onScroll, path } = useFollow(chat);
   const ready = serverState.value === 'ready' || serverState.value === 'asking';
   return (
@@ -190,7 +186,7 @@ export function App() {
     // Dice belong to the chat that they were thrown in.
     pin(null);
   }, [current.value?.id]);
-  const side = pinned.value ? 'with-panel' : settingsOpen.value ? 'with-panel' : '';
+  const side = pinned.value || settingsOpen.value ? 'with-panel' : '';
   return (
     <div
       class={`app ${side}`}

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
-import { ask, runOf, stop } from '../chat/answer';
-import { createChat, current, currentId } from '../chat/store';
+import { ask, stop } from '../chat/answer';
+import { createChat, current, currentId, runOf } from '../chat/store';
 import { shownPath } from '../chat/tree';
 import { t } from '../i18n';
 import { Icon } from './icons';

@@ -4,7 +4,7 @@ import { say } from './live';
 import { Icon } from './icons';
 
 /** Puts text on the clipboard, also where the page is not served securely. */
-export async function copyText(text: string): Promise<boolean> {
+async function put(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;
@@ -20,12 +20,17 @@ export async function copyText(text: string): Promise<boolean> {
   }
 }
 
+/** Copies text, says whether that went well, and returns it. */
+export async function copyText(text: string): Promise<boolean> {
+  const done = await put(text);
+  say(t(done ? 'copied' : 'copyFailed'));
+  return done;
+}
+
 export function CopyButton({ text }: { text: string }) {
   const [copied, setCopied] = useState(false);
   const copy = async () => {
-    const done = await copyText(text);
-    say(t(done ? 'copied' : 'copyFailed'));
-    setCopied(done);
+    setCopied(await copyText(text));
     setTimeout(() => setCopied(false), 1500);
   };
   return (

@@ -19,7 +19,6 @@ const paths = {
   stop: 'M6 6h8v8H6Z',
   play: 'M6.5 4.5l9 5.500-9 5.500Z',
   thought: 'M6 12.5A4 4 0 1 1 8 5a4 4 0 0 1 7 3.5 3 3 0 0 1-1 5.5H7M6 16.5h.01',
-  upload: 'M10 13V4M6 8l4-4 4 4M4 14v2h12v-2',
   download: 'M10 4v9M6 9l4 4 4-4M4 14v2h12v-2',
   trash: 'M4.5 6h11M8 6V4h4v2M6 6l.7 10h6.6L14 6',
   keyboard: 'M3 6h14v8H3ZM6 9h.01M9 9h.01M12 9h.01M15 9h.01M7 11.5h6',

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { canContinue, continueAnswer, edit, grown, regenerate, runs } from '../chat/answer';
-import { changed, deleteMessage, save } from '../chat/store';
+import { canContinue, continueAnswer, edit, grown, regenerate } from '../chat/answer';
+import { changed, deleteMessage, runOf, runs, save } from '../chat/store';
 import { alternatives, pickAlternative } from '../chat/tree';
 import type { Chat, Message } from '../chat/types';
 import { pinned, tokenEvents } from '../dice/selection';
@@ -110,7 +110,7 @@ function Editor({ chat, message }: { chat: Chat; message: Message }) {
 }
 
 export function Question({ chat, message }: { chat: Chat; message: Message }) {
-  const busy = [...runs.value.values()].some((run) => run.chat === chat);
+  const busy = runOf(chat) !== null;
   if (editing.value === message.id) return <Editor chat={chat} message={message} />;
   return (
     <article class="question" aria-label={t('you')}>
@@ -164,7 +164,7 @@ function facts(message: Message): string {
 
 export function Answer({ chat, message, last }: { chat: Chat; message: Message; last: boolean }) {
   const run = runs.value.get(message.id);
-  const busy = [...runs.value.values()].some((other) => other.chat === chat);
+  const busy = runOf(chat) !== null;
   void changed.value;
   if (run) void grown.value;
   const selected = pinned.value?.message === message.id ? pinned.value.index : -1;

@@ -1,14 +1,22 @@
-import { regenerate, runOf, stop } from '../chat/answer';
-import { current, recent } from '../chat/store';
+import { regenerate, stop } from '../chat/answer';
+import { current, recent, runOf } from '../chat/store';
 import { shownPath } from '../chat/tree';
 import { pin, pinned } from '../dice/selection';
-import { t, type Key } from '../i18n';
-import { tokenView } from '../settings/preferences';
+import type { Key } from '../i18n';
+import { isComposing } from './composer';
 import { copyText } from './copy-button';
-import { say } from './live';
 import { activeModel } from './model-state';
 import { openChat } from './sidebar';
-import { dialog, editing, focusComposer, settingsOpen, sidebarOpen } from './view-state';
+import {
+  dialog,
+  editing,
+  focusComposer,
+  openModelPicker,
+  settingsOpen,
+  sidebarOpen,
+  toggleSettings,
+  toggleTokens,
+} from './view-state';
 
 interface Shortcut {
   label: Key;
@@ -50,21 +58,8 @@ export const shortcuts: Shortcut[] = [
   { label: 'previousChat', keys: ['Alt', '↑'], code: 'ArrowUp', run: () => nextChat(-1) },
   { label: 'nextChat', keys: ['Alt', '↓'], code: 'ArrowDown', run: () => nextChat(1) },
   { label: 'toComposer', keys: ['Alt', 'I'], code: 'KeyI', run: focusComposer },
-  {
-    label: 'pickModel',
-    keys: ['Alt', 'M'],
-    code: 'KeyM',
-    run: () => document.getElementById('model-picker')?.click(),
-  },
-  {
-    label: 'settings',
-    keys: ['Alt', 'S'],
-    code: 'KeyS',
-    run: () => {
-      pin(null);
-      settingsOpen.value = !settingsOpen.value;
-    },
-  },
+  { label: 'pickModel', keys: ['Alt', 'M'], code: 'KeyM', run: openModelPicker },
+  { label: 'settings', keys: ['Alt', 'S'], code: 'KeyS', run: toggleSettings },
   {
     label: 'regenerate',
     keys: ['Alt', 'R'],
@@ -90,15 +85,10 @@ export const shortcuts: Shortcut[] = [
     code: 'KeyC',
     run: () => {
       const last = lastMessage('assistant');
-      if (last) void copyText(last.message.content).then((done) => say(t(done ? 'copied' : 'copyFailed')));
+      if (last) void copyText(last.message.content);
     },
   },
-  {
-    label: 'showTokensHelp',
-    keys: ['Alt', 'T'],
-    code: 'KeyT',
-    run: () => (tokenView.value = tokenView.value === 'on' ? 'off' : 'on'),
-  },
+  { label: 'showTokensHelp', keys: ['Alt', 'T'], code: 'KeyT', run: toggleTokens },
   {
     label: 'showDice',
     keys: ['Alt', 'D'],
@@ -129,7 +119,7 @@ function escape(): boolean {
 }
 
 export function onShortcut(event: KeyboardEvent): void {
-  if (event.defaultPrevented || event.isComposing || event.keyCode === 229) return;
+  if (event.defaultPrevented || isComposing(event)) return;
   if (dialog.value) return;
   if (event.key === 'Escape') {
     if (escape()) event.preventDefault();

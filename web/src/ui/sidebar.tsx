@@ -1,11 +1,11 @@
 import { useEffect, useRef } from 'preact/hooks';
-import { runOf, runs } from '../chat/answer';
 import { search, type Found } from '../chat/search';
-import { changed, chats, currentId, durable, save } from '../chat/store';
+import { changed, chats, currentId, durable, runOf, save } from '../chat/store';
 import { reveal } from '../chat/tree';
 import type { Chat } from '../chat/types';
 import { t } from '../i18n';
 import { chooseLanguage, language, theme, themes, type Theme } from '../settings/preferences';
+import { isComposing } from './composer';
 import { downloadChats, pickImport } from './files';
 import { Icon, type IconName } from './icons';
 import { Menu } from './menu';
@@ -38,7 +38,7 @@ function Rename({ chat }: { chat: Chat }) {
       maxLength={500}
       onBlur={() => finish(true)}
       onKeyDown={(event) => {
-        if (event.isComposing || event.keyCode === 229) return;
+        if (isComposing(event)) return;
         if (event.key === 'Enter') finish(true);
         if (event.key === 'Escape') {
           event.stopPropagation();
@@ -51,7 +51,6 @@ function Rename({ chat }: { chat: Chat }) {
 
 function Entry({ found }: { found: Found }) {
   const { chat, snippet } = found;
-  void runs.value;
   const title = chat.title || t('untitled');
   const open = () => {
     if (found.message !== null) {

@@ -1,11 +1,11 @@
-import { regenerate, runOf } from '../chat/answer';
-import { deleteMessage } from '../chat/store';
+import { regenerate } from '../chat/answer';
+import { deleteMessage, runOf } from '../chat/store';
 import type { Chat, Message } from '../chat/types';
 import { t, type Key } from '../i18n';
 import { Icon } from './icons';
 import { activeModel, fetchModel, models, pull, serverState } from './model-state';
 import { PullBox } from './setup';
-import { dialog } from './view-state';
+import { dialog, openModelPicker } from './view-state';
 
 /** What to say and offer for an answer that did not come or broke off. */
 interface Advice {
@@ -24,7 +24,7 @@ function adviceFor(message: Message): Advice {
     const help = message.finish === 'broken' ? 'troubleBrokenHelp' : 'troubleOfflineHelp';
     return { title: 'troubleBroken', help, offers: ['again'] };
   }
-  if (kind === 'offline') return { title: 'troubleOffline', help: 'troubleOfflineHelp', offers: ['again'] };
+  if (kind === 'offline') return { title: 'offlineTitle', help: 'troubleOfflineHelp', offers: ['again'] };
   if (kind === 'key') return { title: 'troubleKey', help: 'troubleKeyHelp', offers: ['key', 'again'] };
   if (kind === 'busy') return { title: 'troubleBusy', help: 'troubleBusyHelp', offers: ['again'] };
   if (kind === 'no-model')
@@ -57,7 +57,7 @@ export function Trouble({ chat, message, last }: { chat: Chat; message: Message;
     ),
     model: () =>
       models.value.length > 1 && (
-        <button type="button" class="button" onClick={() => document.getElementById('model-picker')?.click()}>
+        <button type="button" class="button" onClick={openModelPicker}>
           {t('otherModel')}
         </button>
       ),

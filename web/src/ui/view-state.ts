@@ -1,8 +1,21 @@
 import { signal } from '@preact/signals';
+import { pin } from '../dice/selection';
+import { tokenView } from '../settings/preferences';
 
 /** Whether the list of chats is open over the page; only narrow windows ask. */
 export const sidebarOpen = signal(false);
 export const settingsOpen = signal(false);
+/** The dice and the settings share one place. */
+export function toggleSettings(): void {
+  pin(null);
+  settingsOpen.value = !settingsOpen.value;
+}
+export function toggleTokens(): void {
+  tokenView.value = tokenView.value === 'on' ? 'off' : 'on';
+}
+export function openModelPicker(): void {
+  document.getElementById('model-picker')?.click();
+}
 export type DialogName = 'shortcuts' | 'key' | 'delete' | 'export' | 'notice';
 export const dialog = signal<{ name: DialogName; chat?: string; text?: string } | null>(null);
 /** The message whose text is being changed. */

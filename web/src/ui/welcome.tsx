@@ -5,17 +5,17 @@ import { Icon } from './icons';
 
 /** The lecture's example: what may follow 台灣大, and how likely it is. */
 function Chain() {
-  const faces: [string, string, number][] =
+  const faces: [string, number][] =
     language.value === 'zh-TW'
       ? [
-          ['學', '學', 0.62],
-          ['車', '車', 0.21],
-          ['哥', '哥', 0.1],
+          ['學', 0.62],
+          ['車', 0.21],
+          ['哥', 0.1],
         ]
       : [
-          ['chain', 'chain', 0.62],
-          ['line', 'line', 0.21],
-          ['cloud', 'cloud', 0.1],
+          ['chain', 0.62],
+          ['line', 0.21],
+          ['cloud', 0.1],
         ];
   return (
     <figure class="chain" aria-hidden="true">
@@ -32,8 +32,8 @@ function Chain() {
         </span>
       </div>
       <div class="chain-faces">
-        {faces.map(([key, text, p], index) => (
-          <div key={key} class={index === 0 ? 'chain-face chosen' : 'chain-face'}>
+        {faces.map(([text, p], index) => (
+          <div key={text} class={index === 0 ? 'chain-face chosen' : 'chain-face'}>
             <span>{text}</span>
             <i style={{ width: `${p * 100}%` }} />
             <b>{Math.round(p * 100)}%</b>

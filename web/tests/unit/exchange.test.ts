@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { exportChats, importChats, ImportError, isSound, limits } from '../../src/chat/exchange';
+import { exportChats, importChats, ImportError, limits } from '../../src/chat/exchange';
 import { shownPath } from '../../src/chat/tree';
 import { fuzzImport } from '../import-fuzz';
-import { sampleChat, sampleTrace } from '../sample';
+import { isSound, sampleChat, sampleTrace } from '../sample';
 
 const none = () => undefined;
 
