@@ -134,14 +134,14 @@ void bench(const BenchFlags& flags, Console& console) {
     const auto bytes = static_cast<double>(engine.model->file_bytes());
     const double bandwidth = flags.no_bandwidth ? 0 : measure_read_bandwidth(*engine.pool);
     about = {{"model", flags.engine.model},
-             {"parameters", engine.model->parameters()},
+             {"parameters", engine.model->parameter_count()},
              {"file_bytes", engine.model->file_bytes()},
              {"isa", name(active_isa())},
              {"processor", inspect_machine().processor}};
     if (rows.empty() && !console.json && !console.quiet) {
       console.print(console.paint(
           Style::dim, fmt::format("{}, {:.0f}M parameters, {}; {} kernels\n", flags.engine.model,
-                                  static_cast<double>(engine.model->parameters()) / 1e6,
+                                  static_cast<double>(engine.model->parameter_count()) / 1e6,
                                   human_bytes(bytes), name(active_isa()))));
     }
     ProgressBar progress(console, "");

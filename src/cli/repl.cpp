@@ -108,7 +108,7 @@ class Repl {
     talk_.console.note(
         dim(fmt::format("{} · {:.0f}M parameters · context {} · {} threads\n"
                         "/help lists commands, {} begins and ends a longer text, Ctrl-D leaves.",
-                        title, static_cast<double>(model.parameters()) / 1e6,
+                        title, static_cast<double>(model.parameter_count()) / 1e6,
                         talk_.engine.runner->context_length(), talk_.engine.pool->size(), kFence)));
   }
 

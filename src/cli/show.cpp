@@ -96,7 +96,7 @@ OrderedJson describe_model(const ShowFlags& flags, const Model& model, const Ope
                    {"title", hyper.name},
                    {"path", model.path().string()},
                    {"family", hyper.family},
-                   {"parameters", model.parameters()},
+                   {"parameters", model.parameter_count()},
                    {"file_bytes", model.file_bytes()},
                    {"types", count_types(file.tensors())},
                    {"context_length", hyper.context_length},

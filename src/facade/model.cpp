@@ -113,7 +113,7 @@ jielong_status jielong_model_get_info(const jielong_model* model, jielong_model_
                      .struct_size = 0,
                      .architecture = of.hyper().family.c_str(),
                      .name = of.hyper().name.c_str(),
-                     .parameters = of.parameters(),
+                     .parameters = of.parameter_count(),
                      .file_bytes = of.file_bytes(),
                      .vocabulary = of.hyper().vocabulary,
                      .context_length = model->engine->runner.context_length(),

@@ -39,7 +39,7 @@ WorkingModel::WorkingModel(std::string name, const std::filesystem::path& path,
   if (model_->generates()) {
     // A runner takes no memory before it evaluates: this one tells what a chain needs.
     const ModelRunner one(model_, machine.threads, runner);
-    const std::uint64_t chain = one.cache().block_bytes() * one.cache().max_blocks();
+    const std::uint64_t chain = one.cache().max_bytes();
     const auto most = static_cast<std::uint64_t>(std::max<std::int64_t>(options.max_chains, 1));
     const std::uint64_t given = get_memory(weights + chain, weights + chain * most);
     if (chain > 0) {

@@ -13,6 +13,10 @@ bool ConfigFields::has(const char* name) const {
   return it != object_.end() && !it->is_null();
 }
 
+bool ConfigFields::is_number(const char* name) const {
+  return has(name) && object_.at(name).is_number();
+}
+
 std::int64_t ConfigFields::count(const char* name, std::int64_t fallback) const {
   if (!has(name)) return fallback;
   const Json& value = object_.at(name);

@@ -17,6 +17,8 @@ class ConfigFields {
   explicit ConfigFields(const Json& object) : object_(object) {}
 
   bool has(const char* name) const;
+  /// Whether it is there and a number: some fields may be "auto".
+  bool is_number(const char* name) const;
   std::int64_t count(const char* name, std::int64_t fallback) const;
   /// The first of several spellings that is there.
   std::int64_t count(std::initializer_list<const char*> names, std::int64_t fallback) const;

@@ -15,6 +15,7 @@
 #include "base/thread_pool.h"
 #include "model/convert/plan.h"
 #include "model/convert/split_writer.h"
+#include "model/convert/write_plan.h"
 #include "model/split_name.h"
 #include "model/tensor_file.h"
 #include "model/tensor_writer.h"
@@ -149,23 +150,23 @@ SplitLimits limits_of(const ConvertOptions& options) {
   return {options.split_bytes, options.split_tensors};
 }
 
-ConvertReport convert_to_gguf(const ConvertOptions& options, const std::optional<Recipe>& recipe,
-                              bool from_folder) {
-  ConversionPlan plan =
-      from_folder ? plan_folder_to_gguf(options.input) : plan_gguf_to_gguf(options.input);
+}  // namespace
+
+ConvertReport write_gguf(ConversionPlan& plan, const ConvertOptions& options,
+                         const std::optional<Recipe>& recipe, bool plain_small) {
   std::vector<DType> types;
   std::optional<DType> widest;  // of the matrices, when no recipe tells
   for (const RowSource& source : plan.tensors) {
-    types.push_back(gguf_type_of(source, recipe, from_folder, plan, options));
+    types.push_back(gguf_type_of(source, recipe, plain_small, plan, options));
     check_requantize(source, types.back(), options);
     if (is_convertible(source.name, source.shape) && !widest) widest = types.back();
   }
   if (recipe) {
     plan.metadata.set("general.file_type", recipe->file_type);
-  } else if (from_folder && widest) {
+  } else if (plain_small && widest) {
     plan.metadata.set("general.file_type", recipe_by_name(info(*widest).name).file_type);
   }
-  if (recipe || from_folder) plan.metadata.set("general.quantization_version", std::uint32_t{2});
+  if (recipe || plain_small) plan.metadata.set("general.quantization_version", std::uint32_t{2});
   Converter converter(options, plan);
   const SplitLimits limits = limits_of(options);
   if (limits.any()) {
@@ -179,6 +180,8 @@ ConvertReport convert_to_gguf(const ConvertOptions& options, const std::optional
   report.files = {options.output};
   return report;
 }
+
+namespace {
 
 /// A folder that appears under its name at commit(), or not at all.
 class AtomicFolder {
@@ -231,17 +234,15 @@ std::string shard_index(const ConversionPlan& plan, const std::vector<std::size_
   return index.dump(2) + "\n";
 }
 
-ConvertReport convert_to_folder(const ConvertOptions& options, const std::optional<Recipe>& recipe,
-                                bool from_folder) {
+}  // namespace
+
+ConvertReport write_folder(ConversionPlan& plan, const ConvertOptions& options,
+                           const std::optional<Recipe>& recipe) {
   if (recipe && info(recipe->dtype).quantized) {
     throw Error(ErrorKind::unsupported, fmt::format("safetensors cannot hold {}", recipe->name),
                 options.output.string(),
                 "choose f32, f16 or bf16, or an output that ends in .gguf");
   }
-  const auto dtype = recipe ? std::optional(recipe->dtype) : std::nullopt;
-  ConversionPlan plan = from_folder
-                            ? plan_folder_to_folder(options.input, dtype)
-                            : plan_gguf_to_folder(options.input, dtype.value_or(DType::f32));
   std::vector<DType> types;
   for (const RowSource& source : plan.tensors) types.push_back(folder_type_of(source, recipe));
   AtomicFolder folder(options.output);
@@ -265,6 +266,8 @@ ConvertReport convert_to_folder(const ConvertOptions& options, const std::option
   folder.commit();
   return report;
 }
+
+namespace {
 
 /// Whether the output would take the place of the input, which is being read.
 bool is_same_model(const fs::path& input, const ConvertOptions& options) {
@@ -290,8 +293,16 @@ ConvertReport convert(const ConvertOptions& options) {
   ConvertOptions located = options;
   located.input = location.path;
   const bool from_folder = location.format == ModelFormat::safetensors;
-  return options.output.extension() == ".gguf" ? convert_to_gguf(located, recipe, from_folder)
-                                               : convert_to_folder(located, recipe, from_folder);
+  if (options.output.extension() == ".gguf") {
+    ConversionPlan plan =
+        from_folder ? plan_folder_to_gguf(located.input) : plan_gguf_to_gguf(located.input);
+    return write_gguf(plan, located, recipe, from_folder);
+  }
+  const auto dtype = recipe ? std::optional(recipe->dtype) : std::nullopt;
+  ConversionPlan plan = from_folder
+                            ? plan_folder_to_folder(located.input, dtype)
+                            : plan_gguf_to_folder(located.input, dtype.value_or(DType::f32));
+  return write_folder(plan, located, recipe);
 }
 
 }  // namespace jielong

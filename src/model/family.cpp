@@ -12,8 +12,9 @@
 namespace jielong {
 namespace {
 
-constexpr std::array<const Family*, 9> kFamilies = {
-    &kLlama, &kQwen2, &kQwen3, &kQwen3Moe, &kGemma2, &kGemma3, &kGpt2, &kPhi3, &kBert};
+constexpr std::array<const Family*, 15> kFamilies = {
+    &kLlama, &kQwen2, &kQwen3,  &kQwen3Moe, &kGemma2,   &kGemma3,    &kGpt2,  &kPhi3,
+    &kBert,  &kMamba, &kMamba2, &kJamba,    &kFalconH1, &kQwen3Next, &kHybrid};
 
 [[noreturn]] void throw_unknown(std::string_view name) {
   std::vector<std::string_view> known;

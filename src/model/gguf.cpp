@@ -328,6 +328,13 @@ Metadata GgufFile::add_part(const fs::path& path) {
   return metadata;
 }
 
+Metadata parse_metadata(std::span<const std::byte> bytes, const std::string& where) {
+  ByteReader reader(bytes, where);
+  Metadata metadata;
+  while (reader.remaining() > 0) metadata.add(read_value(reader));
+  return metadata;
+}
+
 bool is_gguf(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   char magic[4] = {};

@@ -33,6 +33,9 @@ class GgufFile : public TensorFile {
   int parts_ = 1;
 };
 
+/// The values that MetadataBuilder::encode() wrote; they view `bytes`. Throws Error(bad_input).
+Metadata parse_metadata(std::span<const std::byte> bytes, const std::string& where);
+
 /// Whether the file begins with GGUF's magic. False when it cannot be read.
 bool is_gguf(const std::filesystem::path& path);
 

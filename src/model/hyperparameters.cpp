@@ -30,6 +30,25 @@ struct Checker {
   }
 };
 
+void check_recurrence(const Checker& check, const Hyperparameters::Recurrence& recurrence) {
+  if (recurrence.inner == 0) return;
+  check.count("the inner length of recurrent layers", recurrence.inner, 1, 1 << 20);
+  check.count("the convolution's taps", recurrence.taps, 2, 4);
+  check.count("the states of recurrent layers", recurrence.states, 1, 1 << 12);
+  check.count("the rank or heads of recurrent layers", recurrence.rank, 1, recurrence.inner);
+  check.count("the groups of recurrent layers", recurrence.groups, 1, recurrence.inner);
+}
+
+/// Of layers whose channels are in heads.
+void check_recurrent_heads(const Checker& check, const Hyperparameters::Recurrence& recurrence) {
+  check_recurrence(check, recurrence);
+  if (recurrence.inner == 0) return;
+  if (recurrence.inner % recurrence.rank != 0 || recurrence.rank % recurrence.groups != 0) {
+    check.fail(fmt::format("{} channels, {} heads and {} groups do not divide each other",
+                           recurrence.inner, recurrence.rank, recurrence.groups));
+  }
+}
+
 }  // namespace
 
 void check_hyperparameters(const Hyperparameters& hyper, const std::string& where) {
@@ -54,6 +73,10 @@ void check_hyperparameters(const Hyperparameters& hyper, const std::string& wher
     check.count("the number of experts used", hyper.experts_used, 1, hyper.experts);
     check.count("the experts' feed-forward length", hyper.expert_feed_forward, 1, kHuge);
   }
+  check.count("the shared expert's feed-forward length", hyper.shared_feed_forward, 0, kHuge);
+  check_recurrence(check, hyper.mamba);
+  check_recurrent_heads(check, hyper.mamba2);
+  check_recurrent_heads(check, hyper.delta_net);
   check.number("the norm's epsilon", hyper.norm_eps, 0);
   check.number("the attention scale", hyper.attention_scale, 0);
   check.number("the attention soft-cap", hyper.attention_soft_cap, 0);

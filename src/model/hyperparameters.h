@@ -47,6 +47,25 @@ struct Hyperparameters {
   std::int64_t expert_feed_forward = 0;
   bool normalize_expert_weights = true;
 
+  std::vector<bool> expert_layer;  ///< (layers) for config.json; files show it by their tensors
+  std::int64_t shared_feed_forward = 0;  ///< of an expert that sees every token
+
+  /// Sizes of a kind of recurrent layers, in the words of GGUF's "ssm.*" keys.
+  struct Recurrence {
+    std::int64_t inner = 0;   ///< channels that are scanned; of all values in DeltaNet
+    std::int64_t taps = 4;    ///< of the convolution
+    std::int64_t states = 0;  ///< of a channel; channels of a key in DeltaNet
+    std::int64_t rank = 0;    ///< of what Δ is made from in Mamba; heads in the others
+    std::int64_t groups = 1;  ///< of heads that share B and C; key heads in DeltaNet
+    bool normed = false;      ///< Mamba: RMS norms without gain on Δ's input, B and C
+  };
+  Recurrence mamba, mamba2, delta_net;
+  std::vector<bool> recurrent_layer;  ///< (layers) which layers do not attend; empty: none
+
+  /// Kinds of sublayers by letter, repeated to `layers` of them: see families/hybrid.h.
+  std::string pattern;
+  bool repeat_weights = false;  ///< every repetition of the pattern has the same parameters
+
   std::int64_t segments = 0;  ///< BERT's token types
   enum class Pooling : std::uint8_t { none, mean, first, last };
   Pooling pooling = Pooling::none;
@@ -54,6 +73,10 @@ struct Hyperparameters {
   bool is_windowed(std::int64_t layer) const {
     return window > 0 && layer < static_cast<std::int64_t>(windowed_layer.size()) &&
            windowed_layer[static_cast<std::size_t>(layer)];
+  }
+  bool is_recurrent(std::int64_t layer) const {
+    return layer < static_cast<std::int64_t>(recurrent_layer.size()) &&
+           recurrent_layer[static_cast<std::size_t>(layer)];
   }
 };
 

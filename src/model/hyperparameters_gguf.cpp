@@ -59,7 +59,41 @@ Hyperparameters::Pooling read_pooling(const Keys& keys) {
   }
 }
 
+/// Hybrids say by zeros which layers do not attend.
+void read_kv_heads(const Keys& keys, Hyperparameters& hyper) {
+  const std::string key = keys.key("attention.head_count_kv");
+  const MetaValue* value = keys.metadata.find(key);
+  if (value == nullptr || !value->is_array()) {
+    hyper.kv_heads = keys.count("attention.head_count_kv", hyper.heads);
+    return;
+  }
+  hyper.kv_heads = 0;
+  for (const std::int64_t heads : value->as<std::vector<std::int64_t>>()) {
+    if (heads != 0 && hyper.kv_heads != 0 && heads != hyper.kv_heads) {
+      throw Error(ErrorKind::unsupported, "layers differ in their key/value heads", key);
+    }
+    if (heads != 0) hyper.kv_heads = heads;
+    hyper.recurrent_layer.push_back(heads == 0);
+  }
+  if (hyper.kv_heads == 0) hyper.kv_heads = hyper.heads;
+}
+
 }  // namespace
+
+Hyperparameters::Recurrence read_gguf_recurrence(const Metadata& metadata,
+                                                 const std::string& prefix) {
+  const auto count = [&](const char* rest, std::int64_t fallback) {
+    return metadata.get_or<std::int64_t>(prefix + rest, fallback);
+  };
+  Hyperparameters::Recurrence result;
+  result.inner = count("inner_size", 0);
+  result.taps = count("conv_kernel", 4);
+  result.states = count("state_size", 0);
+  result.rank = count("time_step_rank", 0);
+  result.groups = count("group_count", 1);
+  result.normed = metadata.get_or<bool>(prefix + "dt_b_c_rms", false);
+  return result;
+}
 
 Hyperparameters read_gguf_hyperparameters(const Metadata& metadata, const Family& family) {
   const Keys keys{metadata, std::string(family.name)};
@@ -75,8 +109,9 @@ Hyperparameters read_gguf_hyperparameters(const Metadata& metadata, const Family
                        ? keys.number("attention.layer_norm_rms_epsilon", 0)
                        : keys.number("attention.layer_norm_epsilon", 1e-5f);
 
-  hyper.heads = keys.count("attention.head_count");
-  hyper.kv_heads = keys.count("attention.head_count_kv", hyper.heads);
+  hyper.heads = family.attends ? keys.count("attention.head_count") : 1;
+  read_kv_heads(keys, hyper);
+  if (!family.attends) hyper.kv_heads = 1;
   if (hyper.heads < 1) {
     throw bad_input(fmt::format("{} attention heads", hyper.heads),
                     keys.key("attention.head_count"), "the file is damaged");
@@ -93,6 +128,7 @@ Hyperparameters read_gguf_hyperparameters(const Metadata& metadata, const Family
   hyper.experts = keys.count("expert_count", 0);
   hyper.experts_used = keys.count("expert_used_count", 0);
   hyper.expert_feed_forward = keys.count("expert_feed_forward_length", hyper.feed_forward);
+  hyper.shared_feed_forward = keys.count("expert_shared_feed_forward_length", 0);
   hyper.pooling = read_pooling(keys);
 
   // Bounds what the family's own reader may allocate by.

@@ -115,10 +115,11 @@ Hyperparameters read_config_hyperparameters(const Json& json, const Family& fami
       "rms_norm_eps", config.number("layer_norm_eps", config.number("layer_norm_epsilon", 1e-5f)));
   hyper.activation = read_activation(config);
 
-  hyper.heads = config.count({"num_attention_heads", "n_head"}, 0);
+  hyper.heads = family.attends ? config.count({"num_attention_heads", "n_head"}, 0) : 1;
   if (hyper.heads < 1) Fields::fail("num_attention_heads", "must be at least 1");
   hyper.kv_heads = config.count("num_key_value_heads", hyper.heads);
-  hyper.key_dim = config.count("head_dim", hyper.channels / hyper.heads);
+  hyper.key_dim =
+      family.attends ? config.count("head_dim", hyper.channels / hyper.heads) : hyper.channels;
   hyper.value_dim = hyper.key_dim;
   hyper.attention_soft_cap = config.number("attn_logit_softcapping", 0);
   hyper.logit_soft_cap = config.number("final_logit_softcapping", 0);
@@ -129,6 +130,7 @@ Hyperparameters read_config_hyperparameters(const Json& json, const Family& fami
   hyper.experts = config.count({"num_experts", "num_local_experts"}, 0);
   hyper.experts_used = config.count("num_experts_per_tok", 0);
   hyper.expert_feed_forward = config.count("moe_intermediate_size", hyper.feed_forward);
+  hyper.shared_feed_forward = config.count("shared_expert_intermediate_size", 0);
   hyper.normalize_expert_weights = config.flag("norm_topk_prob", hyper.normalize_expert_weights);
 
   if (hyper.layers < 1 || hyper.layers > 4096) {

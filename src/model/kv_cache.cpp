@@ -17,15 +17,22 @@ constexpr std::int64_t blocks_for(std::int64_t positions) {
 
 constexpr std::size_t kAlignment = 64;
 
+/// Snapshots that a chain may keep on average: its last ones, and those of beginnings that
+/// others share.
+constexpr std::size_t kSnapshotsAChain = 4;
+
 }  // namespace
 
-KvCache::KvCache(std::vector<KvLayout> layouts, std::size_t max_bytes)
-    : layouts_(std::move(layouts)) {
+KvCache::KvCache(std::vector<KvLayout> layouts, const std::vector<std::int64_t>& state_floats,
+                 std::size_t max_blocks, std::size_t max_chains)
+    : layouts_(std::move(layouts)),
+      max_blocks_(max_blocks),
+      max_chains_(max_chains),
+      states_(state_floats, state_floats.empty() ? 0 : kSnapshotsAChain * max_chains) {
   for (const KvLayout& layout : layouts_) {
     offsets_.push_back(block_bytes_);
     block_bytes_ += (layout.page_bytes() + kAlignment - 1) / kAlignment * kAlignment;
   }
-  max_blocks_ = block_bytes_ == 0 ? 0 : max_bytes / block_bytes_;
 }
 
 KvCache::BlockId KvCache::acquire() {
@@ -47,9 +54,12 @@ void KvCache::release(BlockId id) {
 KvSequence::KvSequence(KvSequence&& other) noexcept
     : cache_(other.cache_),
       blocks_(std::exchange(other.blocks_, {})),
-      length_(std::exchange(other.length_, 0)) {}
+      length_(std::exchange(other.length_, 0)),
+      state_(std::move(other.state_)) {}
 
-KvSequence::~KvSequence() { truncate(0); }
+KvSequence::~KvSequence() {
+  for (const auto id : blocks_) cache_->release(id);
+}
 
 KvSequence KvSequence::fork(std::int64_t length) const {
   if (length < 0 || length > length_) {
@@ -59,6 +69,7 @@ KvSequence KvSequence::fork(std::int64_t length) const {
   copy.blocks_.assign(blocks_.begin(), blocks_.begin() + blocks_for(length));
   for (const auto id : copy.blocks_) cache_->share(id);
   copy.length_ = length;
+  if (is_recurrent()) copy.state_ = state_.fork(length);
   return copy;
 }
 
@@ -70,6 +81,7 @@ void KvSequence::truncate(std::int64_t length) {
   for (std::size_t i = keep; i < blocks_.size(); ++i) cache_->release(blocks_[i]);
   blocks_.resize(keep);
   length_ = length;
+  if (is_recurrent()) state_.truncate(length);
 }
 
 std::size_t KvSequence::blocks_to_append(std::int64_t count) const {
@@ -91,13 +103,20 @@ void KvSequence::append(std::int64_t count) {
   if (count <= 0) return;
   if (length_ % KvLayout::kPositions != 0 && cache_->is_shared(blocks_.back())) {
     const auto copy = cache_->acquire();
-    std::memcpy(cache_->page(copy, 0), cache_->page(blocks_.back(), 0), cache_->block_bytes());
+    if (cache_->layers() > 0) {
+      std::memcpy(cache_->page(copy, 0), cache_->page(blocks_.back(), 0), cache_->block_bytes());
+    }
     cache_->release(std::exchange(blocks_.back(), copy));
   }
   length_ += count;
   while (static_cast<std::int64_t>(blocks_.size()) < blocks_for(length_)) {
     blocks_.push_back(cache_->acquire());
   }
+}
+
+void KvSequence::append(std::span<const Token> tokens) {
+  append(static_cast<std::int64_t>(tokens.size()));
+  if (is_recurrent()) state_.append(tokens);
 }
 
 std::size_t KvSequence::own_blocks() const {

@@ -6,18 +6,23 @@
 #include <span>
 #include <vector>
 
+#include "model/recurrent_state.h"
 #include "tensor/attention.h"
 
 namespace jielong {
 
 /// Keys and values of all chains, in pages of KvLayout::kPositions positions. A block is
 /// one page of every layer, side by side; chains share the blocks of a common beginning,
-/// and a shared block is copied before a chain writes into it.
+/// and a shared block is copied before a chain writes into it. Beside the pages, the states of
+/// recurrent layers; a model without attention has empty blocks, which only count positions.
 class KvCache {
  public:
-  /// @param layouts   one for each layer that attends
-  /// @param max_bytes the most the blocks may take
-  KvCache(std::vector<KvLayout> layouts, std::size_t max_bytes);
+  /// @param layouts       one for each layer that attends
+  /// @param state_floats  one for each recurrent layer, in the order of their state_layer
+  /// @param max_blocks    the most blocks there may be
+  /// @param max_chains    how many chains these are meant for
+  KvCache(std::vector<KvLayout> layouts, const std::vector<std::int64_t>& state_floats,
+          std::size_t max_blocks, std::size_t max_chains);
   KvCache(const KvCache&) = delete;
   KvCache& operator=(const KvCache&) = delete;
 
@@ -30,6 +35,12 @@ class KvCache {
   std::size_t max_blocks() const { return max_blocks_; }
   /// How many more blocks can be had.
   std::size_t available_blocks() const { return max_blocks_ - used_blocks(); }
+
+  const StateStore& states() const { return states_; }
+  /// The most that blocks, states and their snapshots take.
+  std::size_t max_bytes() const {
+    return block_bytes_ * max_blocks_ + states_.bytes() * (max_chains_ + states_.max_snapshots());
+  }
 
  private:
   friend class KvSequence;
@@ -50,7 +61,8 @@ class KvCache {
 
   std::vector<KvLayout> layouts_;
   std::vector<std::size_t> offsets_;  ///< of each layer's page in a block
-  std::size_t block_bytes_ = 0, max_blocks_ = 0;
+  std::size_t block_bytes_ = 0, max_blocks_, max_chains_;
+  StateStore states_;
   std::vector<Block> blocks_;
   std::vector<BlockId> free_;
 };
@@ -58,7 +70,7 @@ class KvCache {
 /// The cached positions of one chain. Releases its blocks on destruction.
 class KvSequence {
  public:
-  explicit KvSequence(KvCache& cache) : cache_(&cache) {}
+  explicit KvSequence(KvCache& cache) : cache_(&cache), state_(cache.states_) {}
   KvSequence(KvSequence&& other) noexcept;
   KvSequence& operator=(KvSequence&&) = delete;
   ~KvSequence();
@@ -77,6 +89,14 @@ class KvSequence {
   /// Makes room for `count` more positions, in memory that no other chain shares, and
   /// counts them as held. Throws Error(limit), nothing changed, when the cache is full.
   void append(std::int64_t count);
+  /// The same for tokens that the next pass evaluates, whom recurrent layers may need again.
+  void append(std::span<const Token> tokens);
+
+  /// What recurrent layers remember.
+  RecurrentState& recurrent() { return state_; }
+  bool is_recurrent() const { return !cache_->states().empty(); }
+  /// Where recurrent layer `layer` keeps its state, in a pass.
+  float* state(std::int64_t layer) { return state_.layer(layer); }
 
   /// Where the key and value of a position of `layer` lie: its page, see attention.h.
   std::byte* page(std::int64_t layer, std::int64_t position) {
@@ -97,6 +117,7 @@ class KvSequence {
   KvCache* cache_;
   std::vector<KvCache::BlockId> blocks_;
   std::int64_t length_ = 0;
+  RecurrentState state_;
 };
 
 }  // namespace jielong

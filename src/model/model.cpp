@@ -6,8 +6,11 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "model/convert/plan.h"
 #include "model/family.h"
+#include "model/file_weights.h"
 #include "model/gguf.h"
+#include "model/parameter_weights.h"
 #include "model/safetensors.h"
 #include "model/sentence_pooling.h"
 #include "model/tokenizer_source.h"
@@ -51,7 +54,9 @@ std::shared_ptr<Model> Model::load(const std::filesystem::path& path, const Load
   const ModelLocation location = locate_model(path);
   std::shared_ptr<Model> model(new Model());
   model->path_ = location.path;
-  if (location.format == ModelFormat::gguf) {
+  if (options.trainable) {
+    model->load_trainable(location.path, location.format == ModelFormat::gguf, options);
+  } else if (location.format == ModelFormat::gguf) {
     model->load_gguf(location.path, options);
   } else {
     model->load_folder(location.path, options);
@@ -63,10 +68,21 @@ void Model::load_gguf(const std::filesystem::path& path, const LoadOptions& opti
   const auto file = std::make_shared<const GgufFile>(path);
   const Metadata& metadata = file->metadata();
   const Family& family = family_by_name(metadata.require<std::string_view>("general.architecture"));
+  read_metadata(metadata, family, options);
+  count(*file);
+  build(family, FileWeights(tensors_of(file), {}), options);
+}
+
+void Model::read_metadata(const Metadata& metadata, const Family& family,
+                          const LoadOptions& options) {
   hyper_ = read_gguf_hyperparameters(metadata, family);
   tokenizer_ = tokenizer_from_gguf(metadata, family.name, options.allow_unknown_pre_tokenizer);
   chat_template_ = metadata.get<std::string>("tokenizer.chat_template");
-  build(family, tensors_of(file), true, options);
+}
+
+void Model::count(const TensorFile& file) {
+  for (const TensorInfo& tensor : file.tensors()) parameter_count_ += tensor.elements();
+  file_bytes_ = file.tensor_bytes();
 }
 
 void Model::load_folder(const std::filesystem::path& path, const LoadOptions& options) {
@@ -88,16 +104,24 @@ void Model::load_folder(const std::filesystem::path& path, const LoadOptions& op
     const Json parsed = parse_json(tokenizer_config, (path / "tokenizer_config.json").string());
     if (parsed.is_object()) chat_template_ = chat_template_of(parsed);
   }
-  build(family, tensors_of(folder), false, options);
+  count(folder->tensors());
+  build(family, FileWeights(tensors_of(folder), family.hugging_face), options);
 }
 
-void Model::build(const Family& family, std::shared_ptr<const TensorFile> file, bool is_gguf,
-                  const LoadOptions& options) {
+void Model::load_trainable(const std::filesystem::path& path, bool is_gguf,
+                           const LoadOptions& options) {
+  ConversionPlan plan = is_gguf ? plan_gguf_to_gguf(path) : plan_folder_to_gguf(path);
+  theta_ = std::make_shared<Theta>(plan);
+  const Family& family =
+      family_by_name(theta_->metadata.require<std::string_view>("general.architecture"));
+  read_metadata(theta_->metadata, family, options);
+  build(family, ParameterWeights(theta_, path_), options);
+  parameter_count_ = theta_->parameters.count();
+  file_bytes_ = static_cast<std::uint64_t>(parameter_count_) * sizeof(float);
+}
+
+void Model::build(const Family& family, const WeightSource& source, const LoadOptions& options) {
   const std::string where = path_.string();
-  for (const TensorInfo& tensor : file->tensors()) parameters_ += tensor.elements();
-  file_bytes_ = file->tensor_bytes();
-  const WeightSource source(std::move(file),
-                            is_gguf ? WeightSource::Dialect{} : family.hugging_face);
   // The table itself is the authority: files round their vocabulary up.
   hyper_.vocabulary = source.rows_of("token_embd.weight");
   check_hyperparameters(hyper_, where);
@@ -123,6 +147,10 @@ const Tokenizer& Model::tokenizer() const {
   return *tokenizer_;
 }
 
-void Model::prepare(ThreadPool& pool) { stack_.prepare(pool); }
+Parameters* Model::parameters() const { return theta_ == nullptr ? nullptr : &theta_->parameters; }
+
+void Model::prepare(ThreadPool& pool) {
+  if (theta_ == nullptr) stack_.prepare(pool);
+}
 
 }  // namespace jielong

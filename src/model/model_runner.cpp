@@ -20,6 +20,12 @@ std::vector<KvLayout> layouts_of(const Model& model, KvType type) {
   return layouts;
 }
 
+std::vector<std::int64_t> state_floats_of(const Model& model) {
+  std::vector<std::int64_t> floats;
+  for (const Recurrent* layer : model.stack().recurrents) floats.push_back(layer->state_floats());
+  return floats;
+}
+
 RunnerOptions completed(const Model& model, RunnerOptions options) {
   if (options.context_length == 0) options.context_length = model.context_length();
   if (options.context_length < 0 || options.context_length > model.context_length()) {
@@ -33,14 +39,15 @@ RunnerOptions completed(const Model& model, RunnerOptions options) {
   return options;
 }
 
-std::size_t cache_bytes(const Model& model, const RunnerOptions& options) {
-  std::size_t block = 0;
-  for (const KvLayout& layout : layouts_of(model, options.kv_type)) {
-    block += layout.page_bytes() + 64;
-  }
+/// Tokens up to the next one after which a chain keeps a snapshot.
+std::int64_t tokens_to_snapshot(std::int64_t position) {
+  return StateStore::kInterval - position % StateStore::kInterval;
+}
+
+std::size_t blocks_of(const RunnerOptions& options) {
   const auto blocks = static_cast<std::size_t>((options.context_length + KvLayout::kPositions - 1) /
                                                KvLayout::kPositions);
-  return block * blocks * static_cast<std::size_t>(options.max_chains);
+  return blocks * static_cast<std::size_t>(options.max_chains);
 }
 
 }  // namespace
@@ -49,7 +56,8 @@ ModelRunner::ModelRunner(std::shared_ptr<const Model> model, ThreadPool& pool,
                          const RunnerOptions& options)
     : model_(std::move(model)),
       options_(completed(*model_, options)),
-      cache_(layouts_of(*model_, options_.kv_type), cache_bytes(*model_, options_)),
+      cache_(layouts_of(*model_, options_.kv_type), state_floats_of(*model_), blocks_of(options_),
+             static_cast<std::size_t>(options_.max_chains)),
       workspace_(pool) {}
 
 KvSequence& ModelRunner::sequence(SequenceId id) {
@@ -140,8 +148,34 @@ Tensor ModelRunner::run(Batch& batch) {
   } else {
     scores = model_->stack().logits(model_pass);
   }
+  for (const SequenceRows& rows : batch.sequences) {
+    if (!rows.cache->is_recurrent()) continue;
+    RecurrentState& state = rows.cache->recurrent();
+    if (state.position() % StateStore::kInterval == 0) state.keep();
+  }
   batch = Batch{};
   return scores;
+}
+
+/// Evaluates again what a chain's recurrent layers have forgotten by a cut or a fork in its
+/// middle. Keys and values of these tokens are there and become the same once more.
+void ModelRunner::catch_up(KvSequence& chain) {
+  RecurrentState& state = chain.recurrent();
+  while (!state.missing().empty()) {
+    const std::int64_t first = state.position();
+    const std::span<const Token> missing = state.missing();
+    const std::int64_t count = std::min(static_cast<std::int64_t>(missing.size()),
+                                        std::min(options_.batch_rows, tokens_to_snapshot(first)));
+    Batch batch;
+    batch.sequences.push_back({0, count, first, &chain});
+    for (std::int64_t i = 0; i < count; ++i) {
+      batch.tokens.push_back(missing[static_cast<std::size_t>(i)]);
+      batch.positions.push_back(first + i);
+    }
+    state.begin(count);
+    const ArenaScope scope(workspace_.arena());
+    run(batch);
+  }
 }
 
 Logits ModelRunner::evaluate(std::span<const Slice> slices) {
@@ -159,18 +193,31 @@ Logits ModelRunner::evaluate(std::span<const Slice> slices) {
     Batch batch;
     for (const Slice& slice : slices) {
       KvSequence& chain = sequence(slice.sequence);
+      const bool recurrent = chain.is_recurrent();
+      if (recurrent) {
+        catch_up(chain);
+        // A draft, of which some may be taken back.
+        if (slice.all_logits && slice.tokens.size() > 1) chain.recurrent().keep();
+      }
       std::span<const Token> rest = slice.tokens;
+      std::int64_t to_snapshot = options_.batch_rows;
       while (!rest.empty()) {
-        if (batch.rows() == options_.batch_rows) {
+        if (batch.rows() == options_.batch_rows || to_snapshot == 0) {
           const ArenaScope scope(workspace_.arena());
           keep(run(batch));
         }
-        const std::int64_t room = options_.batch_rows - batch.rows();
+        std::int64_t room = options_.batch_rows - batch.rows();
+        if (recurrent) {
+          // A pass ends where a snapshot is due.
+          to_snapshot = tokens_to_snapshot(chain.length());
+          room = std::min(room, to_snapshot);
+        }
         const auto part = rest.first(std::min(rest.size(), static_cast<std::size_t>(room)));
         rest = rest.subspan(part.size());
         const std::int64_t first_row = batch.rows(), first_position = chain.length();
         const auto count = static_cast<std::int64_t>(part.size());
-        chain.append(count);
+        chain.append(part);
+        to_snapshot -= recurrent ? count : 0;
         batch.sequences.push_back({first_row, count, first_position, &chain});
         for (std::int64_t i = 0; i < count; ++i) {
           batch.tokens.push_back(part[static_cast<std::size_t>(i)]);
@@ -200,6 +247,8 @@ std::size_t ModelRunner::blocks_to_append(SequenceId id, std::int64_t count) con
 std::size_t ModelRunner::own_blocks(SequenceId id) const { return sequence(id).own_blocks(); }
 
 std::string ModelRunner::block_format() {
+  // A block without the state at its end would have to be evaluated again.
+  if (!cache_.states().empty()) return {};
   if (block_format_.empty()) {
     block_format_ = fmt::format("model {} context {} kernels {} cache", identity_of(*model_),
                                 model_->context_length(), name(active_isa()));
@@ -221,6 +270,7 @@ void ModelRunner::append_block(SequenceId id, std::int64_t count,
   if (length(id) + count > options_.context_length) {
     throw Error(ErrorKind::limit, "the tokens do not fit into the context", "context");
   }
+  if (!cache_.states().empty()) Runner::append_block(id, count, content);
   sequence(id).append_block(count, content);
 }
 

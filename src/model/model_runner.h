@@ -64,6 +64,7 @@ class ModelRunner : public Runner {
   KvSequence& sequence(SequenceId id);
   const KvSequence& sequence(SequenceId id) const;
   void check(std::span<const Slice> slices) const;
+  void catch_up(KvSequence& chain);
   Tensor run(Batch& batch);
   Pass make_pass() { return Pass(workspace_, tap_ ? &tap_ : nullptr); }
 

@@ -219,9 +219,9 @@ void SafetensorsFile::add_part(const fs::path& path) {
 }
 
 ModelFolder::ModelFolder(fs::path folder)
-    : folder_(std::move(folder)), config_(read_config(folder_)), tensors_(weights_path(folder_)) {}
+    : TextFolder(std::move(folder)), config_(read_config(path())), tensors_(weights_path(path())) {}
 
-std::optional<std::string> ModelFolder::text(std::string_view name) const {
+std::optional<std::string> TextFolder::text(std::string_view name) const {
   const fs::path path = folder_ / name;
   if (!fs::exists(path)) return std::nullopt;
   return read_file(path, kMaxTextBytes);

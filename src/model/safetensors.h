@@ -30,22 +30,30 @@ class SafetensorsFile : public TensorFile {
   std::map<std::string, std::string> metadata_;
 };
 
-/// A model in Hugging Face layout: config.json, safetensors, tokenizer files.
-class ModelFolder {
+/// The small files of a folder in Hugging Face layout.
+class TextFolder {
  public:
-  /// Throws Error(not_found) when config.json or the weights are missing.
-  explicit ModelFolder(std::filesystem::path folder);
+  explicit TextFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
   const std::filesystem::path& path() const { return folder_; }
-  /// The text of config.json.
-  const std::string& config() const { return config_; }
-  const SafetensorsFile& tensors() const { return tensors_; }
-
-  /// A small file of the folder, such as "tokenizer.json"; nothing when it is not there.
+  /// Such as "tokenizer.json"; nothing when it is not there.
   std::optional<std::string> text(std::string_view name) const;
 
  private:
   std::filesystem::path folder_;
+};
+
+/// A model in Hugging Face layout: config.json, safetensors, tokenizer files.
+class ModelFolder : public TextFolder {
+ public:
+  /// Throws Error(not_found) when config.json or the weights are missing.
+  explicit ModelFolder(std::filesystem::path folder);
+
+  /// The text of config.json.
+  const std::string& config() const { return config_; }
+  const SafetensorsFile& tensors() const { return tensors_; }
+
+ private:
   std::string config_;
   SafetensorsFile tensors_;
 };

@@ -5,6 +5,7 @@
 
 #include "model/layers/attention.h"
 #include "model/layers/layer.h"
+#include "model/layers/recurrent.h"
 #include "tensor/ops/project.h"
 
 namespace jielong {
@@ -20,6 +21,7 @@ class Stack {
   std::optional<Norm> embedding_norm;
   std::vector<Residual> residuals;
   std::vector<const Attention*> attentions;  ///< by cache layer
+  std::vector<const Recurrent*> recurrents;  ///< by state layer
   std::optional<Norm> final_norm;
   Linear head;  ///< (vocabulary, channels); absent in encoders
   float logit_soft_cap = 0;
@@ -36,6 +38,7 @@ class Stack {
 
  private:
   Tensor embed_tokens(ModelPass& pass) const;
+  std::size_t kept_residuals() const;
   Tensor stream(ModelPass& pass) const;
 };
 

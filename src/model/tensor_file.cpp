@@ -18,6 +18,13 @@ std::int64_t TensorInfo::elements() const {
   return product;
 }
 
+bool same_but_for_ones(std::span<const std::int64_t> a, std::span<const std::int64_t> b) {
+  std::vector<std::int64_t> x(a.begin(), a.end()), y(b.begin(), b.end());
+  std::erase(x, 1);
+  std::erase(y, 1);
+  return x == y;
+}
+
 std::string describe_shape(std::span<const std::int64_t> shape) {
   return fmt::format("({})", fmt::join(shape, ", "));
 }

@@ -25,6 +25,7 @@ struct TensorInfo {
   /// The stored values, row after row, inside the mapped file. Aligned to 8 bytes or more in GGUF;
   /// at any address in safetensors, so read it with memcpy or dequantize_row.
   std::span<const std::byte> data;
+  bool mapped = true;  ///< `data` lies in a mapped file; else in memory that training changes
 
   std::int64_t elements() const;
   /// Elements of the innermost dimension, which quantized blocks never cross; 1 for a scalar.
@@ -32,6 +33,8 @@ struct TensorInfo {
   std::int64_t rows() const { return elements() / columns(); }
 };
 
+/// Whether two shapes are the same once dimensions of 1 are left out.
+bool same_but_for_ones(std::span<const std::int64_t> a, std::span<const std::int64_t> b);
 /// "(49152, 576)", for messages.
 std::string describe_shape(std::span<const std::int64_t> shape);
 

@@ -1,13 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <memory>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "model/tensor_file.h"
 #include "tensor/weight.h"
 
 namespace jielong {
@@ -18,8 +17,8 @@ struct TensorName {
   std::string_view gguf, hugging_face;
 };
 
-/// A model's parameters by their GGUF names, from either kind of file, every shape
-/// checked against what the architecture expects.
+/// Where layers get their parameters from, by their GGUF names: a mapped file (file_weights.h), or
+/// memory that training changes (trainable_weights.h).
 class WeightSource {
  public:
   /// How Hugging Face files of a family differ from GGUF ones. Names empty: a GGUF file.
@@ -29,44 +28,52 @@ class WeightSource {
     bool gain_plus_one = false;  ///< norms multiply by 1 + gain, as in Gemma
   };
 
-  WeightSource(std::shared_ptr<const TensorFile> file, Dialect dialect);
+  virtual ~WeightSource() = default;
 
-  bool has(const std::string& name) const;
+  virtual bool has(const std::string& name) const = 0;
 
   /// A linear map's matrix (out, in). Throws Error naming the tensor when it is missing or of
   /// another shape.
-  Weight matrix(const std::string& name, std::int64_t out, std::int64_t in) const;
+  Weight matrix(const std::string& name, std::int64_t out, std::int64_t in) const {
+    return rows(name, out, in, 0, out);
+  }
   /// `out` rows of it from `first_row` on, the whole having `total` rows: one part of a fused
   /// matrix.
-  Weight rows(const std::string& name, std::int64_t total, std::int64_t in, std::int64_t first_row,
-              std::int64_t out) const;
+  virtual Weight rows(const std::string& name, std::int64_t total, std::int64_t in,
+                      std::int64_t first_row, std::int64_t out) const = 0;
   /// A table of rows, never transposed: embeddings.
-  Weight table(const std::string& name, std::int64_t entries, std::int64_t channels) const;
+  virtual Weight table(const std::string& name, std::int64_t entries,
+                       std::int64_t channels) const = 0;
   /// One expert's matrix (out, in). GGUF keeps all experts in one tensor
   /// (experts, out, in), Hugging Face one tensor for each.
-  Weight expert(const std::string& name, std::int64_t expert, std::int64_t experts,
-                std::int64_t out, std::int64_t in) const;
+  virtual Weight expert(const std::string& name, std::int64_t expert, std::int64_t experts,
+                        std::int64_t out, std::int64_t in) const = 0;
 
-  WeightVector vector(const std::string& name, std::int64_t count) const;
+  WeightVector vector(const std::string& name, std::int64_t count) const {
+    return part(name, count, 0, count);
+  }
   /// `count` values of it from `first` on, the whole having `total`.
   WeightVector part(const std::string& name, std::int64_t total, std::int64_t first,
-                    std::int64_t count) const;
+                    std::int64_t count) const {
+    return values(name, {total}, first, count);
+  }
+  /// `count` values from `first` on of a tensor of this shape that no matrix product reads, such as
+  /// the taps of a convolution. Dimensions of 1 may be missing or added.
+  virtual WeightVector values(const std::string& name, const std::vector<std::int64_t>& shape,
+                              std::int64_t first, std::int64_t count) const = 0;
+  /// Rows of a matrix of `total` rows, picked in any order: parts that a file interleaves. Throws
+  /// Error(unsupported) where parameters are views and the picks do not follow each other.
+  virtual Weight picked_rows(const std::string& name, std::int64_t total, std::int64_t in,
+                             std::span<const std::int64_t> picks) const = 0;
   /// A norm's gain.
-  WeightVector gain(const std::string& name, std::int64_t count) const;
+  virtual WeightVector gain(const std::string& name, std::int64_t count) const = 0;
+  /// Values that are no parameters, such as divisors of rotary frequencies.
+  virtual std::vector<float> constants(const std::string& name, std::int64_t count) const = 0;
 
   /// The rows of a table there is: the vocabulary's size when metadata do not tell.
-  std::int64_t rows_of(const std::string& name) const;
-  const std::filesystem::path& path() const { return file_->path(); }
-
- private:
-  bool is_gguf() const { return dialect_.names.empty(); }
-  std::string file_name(const std::string& name, std::int64_t expert = 0) const;
-  const TensorInfo& require(const std::string& name, std::int64_t expert = 0) const;
-  Weight mapped(const std::string& name, const TensorInfo& info, std::int64_t out, std::int64_t in,
-                std::span<const std::byte> data) const;
-
-  std::shared_ptr<const TensorFile> file_;
-  Dialect dialect_;
+  virtual std::int64_t rows_of(const std::string& name) const = 0;
+  /// For messages.
+  virtual const std::filesystem::path& path() const = 0;
 };
 
 }  // namespace jielong

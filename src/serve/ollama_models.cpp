@@ -129,7 +129,7 @@ std::string ollama_show(const ServeContext& context, ModelDetailsCache& cache,
   OrderedJson info = model_metadata(stored.path, verbose);
   const auto model = Model::load(stored.path);
   add_sizes(model->hyper(), info);
-  info["general.parameter_count"] = model->parameters();
+  info["general.parameter_count"] = model->parameter_count();
   const OrderedJson answer{{"license", stored.licence},
                            {"modelfile", "FROM " + stored.name + "\n"},
                            {"parameters", ""},

@@ -1,7 +1,8 @@
 #include "tensor/arena.h"
 
 #include <algorithm>
-#include <new>
+
+#include "tensor/memory.h"
 
 namespace jielong {
 namespace {
@@ -13,7 +14,9 @@ constexpr std::size_t kFirstBlockFloats = std::size_t{1} << 18;  // 1 MiB
 
 float* Arena::floats(std::int64_t count) {
   constexpr std::size_t kUnit = kAlignment / sizeof(float);
-  const std::size_t wanted = (static_cast<std::size_t>(count) + kUnit - 1) / kUnit * kUnit;
+  // Nothing has a place of its own, too: values are known by their addresses.
+  const auto least = static_cast<std::size_t>(std::max<std::int64_t>(count, 1));
+  const std::size_t wanted = (least + kUnit - 1) / kUnit * kUnit;
   while (block_ < blocks_.size() && used_ + wanted > blocks_[block_].floats) {
     ++block_;
     used_ = 0;
@@ -21,14 +24,14 @@ float* Arena::floats(std::int64_t count) {
   if (block_ == blocks_.size()) {
     const std::size_t last = blocks_.empty() ? kFirstBlockFloats / 2 : blocks_.back().floats;
     const std::size_t size = std::max(wanted, last * 2);
-    auto* memory =
-        static_cast<float*>(::operator new[](size * sizeof(float), std::align_val_t(kAlignment)));
-    blocks_.push_back(
-        {{memory, [](float* p) { ::operator delete[](p, std::align_val_t(kAlignment)); }}, size});
+    const std::size_t before = blocks_.empty() ? 0 : blocks_.back().before + blocks_.back().floats;
+    blocks_.push_back({allocate_bytes(size * sizeof(float)), size, before});
     used_ = 0;
   }
-  float* result = blocks_[block_].data.get() + used_;
+  const Block& block = blocks_[block_];
+  float* result = reinterpret_cast<float*>(block.memory.get()) + used_;
   used_ += wanted;
+  peak_ = std::max(peak_, block.before + used_);
   return result;
 }
 

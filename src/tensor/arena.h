@@ -24,16 +24,20 @@ class Arena {
     used_ = mark.used;
   }
 
+  /// Most bytes that were in use at one time.
+  std::size_t peak_bytes() const { return peak_ * sizeof(float); }
   /// Everything allocated from the system so far.
   std::size_t reserved_bytes() const;
 
  private:
   struct Block {
-    std::unique_ptr<float[], void (*)(float*)> data;
+    std::shared_ptr<std::byte[]> memory;
     std::size_t floats;
+    std::size_t before;  ///< floats of the blocks before it
   };
   std::vector<Block> blocks_;
   std::size_t block_ = 0, used_ = 0;
+  std::size_t peak_ = 0;  ///< floats
 };
 
 /// Gives back at the end of a scope what was allocated in it.

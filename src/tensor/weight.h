@@ -24,17 +24,24 @@ struct Weight {
   PackedMatrix packed;
 
   explicit operator bool() const { return out > 0; }
+  /// The values (out, in) of a matrix that is not packed and lies in memory as f32, as under
+  /// training; null for every other.
+  const float* plain() const;
   /// Row `index` as f32, (in).
   void row(std::int64_t index, float* values) const;
 };
 
-/// A named vector of parameters in f32: a norm's gain, a bias.
+/// A named vector of parameters in f32: a norm's gain, a bias. Copies show the same values.
 struct WeightVector {
   std::string name;
-  std::vector<float> values;
+  std::span<const float> values;
+  std::shared_ptr<const void> owner;  ///< keeps `values` alive
+
+  /// One that owns its values.
+  static WeightVector of(std::string name, std::vector<float> values);
 
   explicit operator bool() const { return !values.empty(); }
-  const float* data() const { return values.empty() ? nullptr : values.data(); }
+  const float* data() const { return values.data(); }
 };
 
 }  // namespace jielong

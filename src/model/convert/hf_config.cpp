@@ -28,6 +28,11 @@ constexpr HuggingFaceName kNames[] = {
     {"gpt2", "GPT2LMHeadModel", "gpt2", "activation_function", "gelu_new"},
     {"phi3", "Phi3ForCausalLM", "phi3", "hidden_act", "silu"},
     {"bert", "BertModel", "bert", "hidden_act", "gelu"},
+    {"mamba", "MambaForCausalLM", "mamba", "hidden_act", "silu"},
+    {"mamba2", "Mamba2ForCausalLM", "mamba2", "hidden_act", "silu"},
+    {"jamba", "JambaForCausalLM", "jamba", "hidden_act", "silu"},
+    {"falcon-h1", "FalconH1ForCausalLM", "falcon_h1", "hidden_act", "silu"},
+    {"qwen3next", "Qwen3NextForCausalLM", "qwen3_next", "hidden_act", "silu"},
 };
 
 const HuggingFaceName& name_of(const std::string& family) {
@@ -159,6 +164,88 @@ void add_gemma(const Hyperparameters& hyper, OrderedJson& config) {
   config["layer_types"] = types;
 }
 
+void add_mamba(const Hyperparameters& hyper, OrderedJson& config) {
+  const bool first = hyper.family == "mamba";
+  const auto& sizes = first ? hyper.mamba : hyper.mamba2;
+  config["hidden_size"] = hyper.channels;
+  config["num_hidden_layers"] = hyper.layers;
+  config["layer_norm_epsilon"] = shortest(hyper.norm_eps);
+  config["state_size"] = sizes.states;
+  config["conv_kernel"] = sizes.taps;
+  config["expand"] = sizes.inner / hyper.channels;
+  if (first) {
+    if (sizes.normed) config["model_type"] = "falcon_mamba";
+    config["intermediate_size"] = sizes.inner;
+    config["time_step_rank"] = sizes.rank;
+  } else {
+    config["num_heads"] = sizes.rank;
+    config["head_dim"] = sizes.inner / sizes.rank;
+    config["n_groups"] = sizes.groups;
+  }
+}
+
+/// The offset and period of the layers for which `is_one` holds; layers, layers + 1 for none.
+template <typename Is>
+std::pair<std::int64_t, std::int64_t> regular(const Hyperparameters& hyper, const char* what,
+                                              const Is& is_one) {
+  std::vector<std::int64_t> found;
+  for (std::int64_t i = 0; i < hyper.layers; ++i) {
+    if (is_one(i)) found.push_back(i);
+  }
+  if (found.empty()) return {hyper.layers, hyper.layers + 1};
+  const std::int64_t period = found.size() > 1 ? found[1] - found[0] : hyper.layers;
+  for (std::int64_t i = 0; i < hyper.layers; ++i) {
+    if (is_one(i) == (i % period == found[0])) continue;
+    throw Error(ErrorKind::unsupported,
+                fmt::format("layers with {} follow no period that config.json can state", what));
+  }
+  return {found[0], period};
+}
+
+void add_jamba(const Hyperparameters& hyper, OrderedJson& config) {
+  const auto [attention, attention_period] =
+      regular(hyper, "attention", [&](std::int64_t i) { return !hyper.is_recurrent(i); });
+  const auto [experts, experts_period] = regular(hyper, "experts", [&](std::int64_t i) {
+    return hyper.expert_layer[static_cast<std::size_t>(i)];
+  });
+  config["attn_layer_offset"] = attention;
+  config["attn_layer_period"] = attention_period;
+  config["expert_layer_offset"] = experts;
+  config["expert_layer_period"] = experts_period;
+  config["num_experts"] = std::max<std::int64_t>(hyper.experts, 1);
+  config["num_experts_per_tok"] = std::max<std::int64_t>(hyper.experts_used, 1);
+  config["mamba_expand"] = hyper.mamba.inner / hyper.channels;
+  config["mamba_d_conv"] = hyper.mamba.taps;
+  config["mamba_d_state"] = hyper.mamba.states;
+  config["mamba_dt_rank"] = hyper.mamba.rank;
+}
+
+void add_falcon_h1(const Hyperparameters& hyper, OrderedJson& config) {
+  const auto& sizes = hyper.mamba2;
+  config["mamba_d_ssm"] = sizes.inner;
+  config["mamba_n_heads"] = sizes.rank;
+  config["mamba_d_head"] = sizes.inner / sizes.rank;
+  config["mamba_n_groups"] = sizes.groups;
+  config["mamba_d_state"] = sizes.states;
+  config["mamba_d_conv"] = sizes.taps;
+  config["mamba_rms_norm"] = false;
+}
+
+void add_qwen3next(const Hyperparameters& hyper, OrderedJson& config) {
+  const auto& sizes = hyper.delta_net;
+  config["linear_conv_kernel_dim"] = sizes.taps;
+  config["linear_key_head_dim"] = sizes.states;
+  config["linear_value_head_dim"] = sizes.inner / sizes.rank;
+  config["linear_num_key_heads"] = sizes.groups;
+  config["linear_num_value_heads"] = sizes.rank;
+  config["shared_expert_intermediate_size"] = hyper.shared_feed_forward;
+  OrderedJson types = OrderedJson::array();
+  for (std::int64_t i = 0; i < hyper.layers; ++i) {
+    types.push_back(hyper.is_recurrent(i) ? "linear_attention" : "full_attention");
+  }
+  config["layer_types"] = types;
+}
+
 void add_decoder(const Hyperparameters& hyper, const ConfigFacts& facts, OrderedJson& config) {
   add_common(hyper, config);
   config["num_key_value_heads"] = hyper.kv_heads;
@@ -178,6 +265,9 @@ void add_decoder(const Hyperparameters& hyper, const ConfigFacts& facts, Ordered
             ? static_cast<std::int64_t>(hyper.rope_scaling.original_context)
             : hyper.context_length;
   }
+  if (hyper.family == "jamba") return add_jamba(hyper, config);
+  if (hyper.family == "falcon-h1") add_falcon_h1(hyper, config);
+  if (hyper.family == "qwen3next") add_qwen3next(hyper, config);
   if (hyper.experts > 0) add_experts(hyper, config);
   if (hyper.family == "gemma2" || hyper.family == "gemma3") add_gemma(hyper, config);
 }
@@ -197,6 +287,8 @@ std::string make_config_json(const Hyperparameters& hyper, const Metadata& metad
     add_gpt2(hyper, config);
   } else if (hyper.family == "bert") {
     add_bert(hyper, config);
+  } else if (hyper.family == "mamba" || hyper.family == "mamba2") {
+    add_mamba(hyper, config);
   } else {
     add_decoder(hyper, facts, config);
   }

@@ -20,6 +20,9 @@ class Keys {
     metadata_.set(key(rest), value);
   }
   void flag(std::string_view rest, bool value) const { metadata_.set(key(rest), value); }
+  void counts(std::string_view rest, const std::vector<std::int32_t>& values) const {
+    metadata_.set(key(rest), values);
+  }
 
  private:
   std::string key(std::string_view rest) const { return family_ + "." + std::string(rest); }
@@ -58,9 +61,45 @@ void put_rope(const Hyperparameters& hyper, const Keys& keys) {
   }
 }
 
+void put_recurrence(const Hyperparameters::Recurrence& sizes, const std::string& prefix,
+                    const Keys& keys) {
+  if (sizes.inner == 0) return;
+  keys.count(prefix + "conv_kernel", sizes.taps);
+  keys.count(prefix + "inner_size", sizes.inner);
+  keys.count(prefix + "state_size", sizes.states);
+  keys.count(prefix + "time_step_rank", sizes.rank);
+  keys.count(prefix + "group_count", sizes.groups);
+  if (sizes.normed) keys.flag(prefix + "dt_b_c_rms", true);
+}
+
+void put_recurrences(const Hyperparameters& hyper, const Keys& keys) {
+  if (hyper.family == "jielong") {
+    keys.text("pattern", hyper.pattern);
+    keys.flag("repeat_weights", hyper.repeat_weights);
+    put_recurrence(hyper.mamba, "mamba.", keys);
+    put_recurrence(hyper.mamba2, "mamba2.", keys);
+    put_recurrence(hyper.delta_net, "delta_net.", keys);
+    return;
+  }
+  // Of the others each has one kind.
+  for (const auto* sizes : {&hyper.mamba, &hyper.mamba2, &hyper.delta_net}) {
+    put_recurrence(*sizes, "ssm.", keys);
+  }
+}
+
+/// One number for all layers, or one for each where some do not attend.
+void put_kv_heads(const Hyperparameters& hyper, const Keys& keys) {
+  if (hyper.family != "jamba") return keys.count("attention.head_count_kv", hyper.kv_heads);
+  std::vector<std::int32_t> heads;
+  for (std::int64_t i = 0; i < hyper.layers; ++i) {
+    heads.push_back(hyper.is_recurrent(i) ? 0 : static_cast<std::int32_t>(hyper.kv_heads));
+  }
+  keys.counts("attention.head_count_kv", heads);
+}
+
 void put_attention(const Hyperparameters& hyper, const Keys& keys) {
   keys.count("attention.head_count", hyper.heads);
-  keys.count("attention.head_count_kv", hyper.kv_heads);
+  put_kv_heads(hyper, keys);
   keys.count("attention.key_length", hyper.key_dim);
   keys.count("attention.value_length", hyper.value_dim);
   if (hyper.window > 0) keys.count("attention.sliding_window", hyper.window);
@@ -107,12 +146,20 @@ void put_hyperparameters(const Hyperparameters& hyper, MetadataBuilder& metadata
     return;
   }
   keys.number("attention.layer_norm_rms_epsilon", hyper.norm_eps);
+  put_recurrences(hyper, keys);
+  if (hyper.family == "mamba" || hyper.family == "mamba2") {
+    keys.count("attention.head_count", 0);  // readers ask for it
+    return;
+  }
   put_attention(hyper, keys);
   put_rope(hyper, keys);
   if (hyper.experts > 0) {
     keys.count("expert_count", hyper.experts);
     keys.count("expert_used_count", hyper.experts_used);
     keys.count("expert_feed_forward_length", hyper.expert_feed_forward);
+    if (hyper.shared_feed_forward > 0) {
+      keys.count("expert_shared_feed_forward_length", hyper.shared_feed_forward);
+    }
   }
   if (hyper.family == "gemma3") {
     const std::int64_t period = window_period(hyper);

@@ -26,8 +26,7 @@ ModelTraits traits_of(const Hyperparameters& hyper, bool tied_embeddings) {
 }
 
 /// Reads what the recipe's rules ask for; a family that we cannot run may still be quantized.
-ModelTraits traits_of(const GgufFile& file) {
-  const Metadata& metadata = file.metadata();
+ModelTraits traits_of(const TensorFile& file, const Metadata& metadata) {
   ModelTraits traits;
   traits.family = metadata.get_or<std::string>("general.architecture", "");
   const auto count = [&](const char* rest) -> std::int64_t {
@@ -76,7 +75,7 @@ std::string_view torch_name(DType dtype) {
 
 /// Counts BERT's token types; a file without any gets two that change nothing, since the
 /// Hugging Face layout has no model without.
-void add_segments(const GgufFile& file, Hyperparameters& hyper, std::vector<RowSource>& tensors) {
+void add_segments(const TensorFile& file, Hyperparameters& hyper, std::vector<RowSource>& tensors) {
   if (const TensorInfo* types = file.find("token_types.weight")) {
     hyper.segments = types->rows();
     return;
@@ -102,11 +101,15 @@ void copy_files(const ModelFolder& folder, ConversionPlan& plan) {
 }  // namespace
 
 ConversionPlan plan_gguf_to_gguf(const std::filesystem::path& path) {
-  auto file = std::make_shared<GgufFile>(path);
+  const auto file = std::make_shared<GgufFile>(path);
+  return plan_gguf_to_gguf(file, file->metadata());
+}
+
+ConversionPlan plan_gguf_to_gguf(std::shared_ptr<const TensorFile> file, const Metadata& metadata) {
   ConversionPlan plan;
-  plan.traits = traits_of(*file);
+  plan.traits = traits_of(*file, metadata);
   for (const TensorInfo& tensor : file->tensors()) plan.tensors.push_back(unchanged(tensor));
-  for (const MetaValue& value : file->metadata().values()) {
+  for (const MetaValue& value : metadata.values()) {
     if (!value.key().starts_with("split.")) plan.metadata.set(value);
   }
   plan.source = std::move(file);
@@ -125,9 +128,10 @@ ConversionPlan plan_folder_to_gguf(const std::filesystem::path& path) {
   check_expressible(hyper);
   if (hyper.name.empty()) hyper.name = std::filesystem::absolute(path).filename().string();
   ConversionPlan plan;
-  // Gemma and GPT-2 are tied unless they say otherwise; the others the other way round.
+  // Gemma, GPT-2 and Mamba are tied unless they say otherwise; the others the other way round.
   const bool tied_by_default =
-      family.name == "gpt2" || family.name == "gemma2" || family.name == "gemma3";
+      family.name == "gpt2" || family.name == "gemma2" || family.name == "gemma3" ||
+      family.name == "mamba";
   const bool tied = ConfigFields(config).flag("tie_word_embeddings", tied_by_default);
   plan.tensors = plan_gguf_tensors(folder->tensors(), family, hyper, tied, plan.notes);
   plan.traits = traits_of(
@@ -149,12 +153,16 @@ ConversionPlan plan_folder_to_gguf(const std::filesystem::path& path) {
 }
 
 ConversionPlan plan_gguf_to_folder(const std::filesystem::path& path, DType dtype) {
-  auto file = std::make_shared<GgufFile>(path);
-  const Metadata& metadata = file->metadata();
+  const auto file = std::make_shared<GgufFile>(path);
+  return plan_gguf_to_folder(file, file->metadata(), dtype);
+}
+
+ConversionPlan plan_gguf_to_folder(std::shared_ptr<const TensorFile> file, const Metadata& metadata,
+                                   DType dtype) {
   const Family& family = family_by_name(metadata.require<std::string>("general.architecture"));
   Hyperparameters hyper = read_gguf_hyperparameters(metadata, family);
   if (hyper.vocabulary == 0) hyper.vocabulary = file->require("token_embd.weight").rows();
-  check_hyperparameters(hyper, path.string());
+  check_hyperparameters(hyper, file->path().string());
   ConversionPlan plan;
   plan.traits = traits_of(hyper, !file->contains("output.weight"));
   restore_rope_scaling(*file, hyper);

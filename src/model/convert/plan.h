@@ -26,9 +26,13 @@ struct ConversionPlan {
 };
 
 ConversionPlan plan_gguf_to_gguf(const std::filesystem::path& path);
+/// The same for tensors and metadata in memory, which the plan refers to.
+ConversionPlan plan_gguf_to_gguf(std::shared_ptr<const TensorFile> file, const Metadata& metadata);
 ConversionPlan plan_folder_to_gguf(const std::filesystem::path& path);
 /// @param dtype  f32, f16 or bf16: what config.json will say of the weights
 ConversionPlan plan_gguf_to_folder(const std::filesystem::path& path, DType dtype);
+ConversionPlan plan_gguf_to_folder(std::shared_ptr<const TensorFile> file, const Metadata& metadata,
+                                   DType dtype);
 /// @param dtype  the new type of all weights, if they get one
 ConversionPlan plan_folder_to_folder(const std::filesystem::path& path, std::optional<DType> dtype);
 

@@ -179,7 +179,7 @@ bool is_convertible(std::string_view name, std::span<const std::int64_t> shape) 
   const bool is_matrix = shape.size() >= 2 &&
                          std::any_of(shape.begin(), shape.end() - 1, [](auto n) { return n > 1; });
   return is_matrix && name.ends_with("weight") && !has("_norm.weight") &&
-         !has("ffn_gate_inp.weight") && name != "position_embd.weight" &&
+         !has("ffn_gate_inp.weight") && !has("ssm_conv1d") && name != "position_embd.weight" &&
          name != "token_types.weight";
 }
 

@@ -1,5 +1,8 @@
 #include "model/convert/row_source.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "base/file.h"
 #include "tensor/quant/dequantize.h"
 
@@ -59,6 +62,13 @@ void RowSource::read_row(std::int64_t row, float* out) const {
   if (shift != 0) {
     for (std::int64_t i = 0; i < n; ++i) out[i] += shift;
   }
+  if (change == RowChange::negative_exp) {
+    for (std::int64_t i = 0; i < n; ++i) out[i] = -std::exp(out[i]);
+  } else if (change == RowChange::log_negative) {
+    // Training may bring A to 0 and above, where it counts as 0.
+    constexpr float kLeast = 1e-30f;
+    for (std::int64_t i = 0; i < n; ++i) out[i] = std::log(std::max(-out[i], kLeast));
+  }
 }
 
 void RowSource::prepare() {
@@ -85,7 +95,9 @@ void RowSource::prepare() {
 
 void RowSource::release() {
   turned_ = {};
-  for (const TensorInfo* part : parts) forget_mapped(part->data);
+  for (const TensorInfo* part : parts) {
+    if (part->mapped) forget_mapped(part->data);
+  }
 }
 
 }  // namespace jielong

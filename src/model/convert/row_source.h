@@ -15,7 +15,9 @@ enum class RowChange : std::uint8_t {
   interleave,  ///< of each head, rows i and i + n/2 become 2i and 2i + 1 (rotary pairs)
   separate,    ///< the other way
   add_one,     ///< gains stored without their 1
-  subtract_one
+  subtract_one,
+  negative_exp,  ///< log(−A) of a state space model to A
+  log_negative   ///< and back
 };
 
 /// A tensor to be written, made from one stored tensor, from several one after another

@@ -11,7 +11,8 @@
 namespace jielong {
 namespace {
 
-constexpr std::string_view kSuffixes[] = {".weight", ".bias"};
+/// Some tensors, and table entries that spell it out, have none.
+constexpr std::string_view kSuffixes[] = {"", ".weight", ".bias"};
 
 std::string filled(std::string_view pattern, std::int64_t layer, std::int64_t expert) {
   std::string name(pattern);
@@ -52,7 +53,10 @@ RowChange change_to_gguf(const Family& family, const std::string& stem, std::str
     return RowChange::interleave;
   }
   if (dialect.transposed && dimensions == 2 && !is_table(stem)) return RowChange::transpose;
-  if (dialect.gain_plus_one && suffix == ".weight" && stem.ends_with("norm")) {
+  if (stem.ends_with("ssm_a")) return RowChange::negative_exp;
+  // Qwen3-Next's norm of DeltaNet is stored with its 1.
+  if (dialect.gain_plus_one && suffix == ".weight" && stem.ends_with("norm") &&
+      !stem.ends_with("ssm_norm")) {
     return RowChange::add_one;
   }
   return RowChange::none;
@@ -61,12 +65,37 @@ RowChange change_to_gguf(const Family& family, const std::string& stem, std::str
 RowChange reversed(RowChange change) {
   if (change == RowChange::interleave) return RowChange::separate;
   if (change == RowChange::add_one) return RowChange::subtract_one;
+  if (change == RowChange::negative_exp) return RowChange::log_negative;
   return change;
 }
 
-void set_shape(RowSource& source, const Hyperparameters& hyper, const std::string& stem) {
+/// The shape in one convention of what recurrent layers keep in another shape in the other.
+void reshape_recurrent(RowSource& source, const Hyperparameters& hyper, const std::string& stem,
+                       bool to_gguf) {
+  std::vector<std::int64_t>& shape = source.shape;
+  if (stem.ends_with("ssm_conv1d") && shape.size() > 1) {
+    const std::int64_t channels = shape.front(), taps = shape.back();
+    shape = to_gguf ? std::vector{channels, taps} : std::vector{channels, std::int64_t{1}, taps};
+  }
+  if (hyper.family != "mamba2" && hyper.family != "falcon-h1") return;
+  const bool per_head = stem.ends_with("ssm_a") || stem.ends_with("ssm_d");
+  if (!per_head && !stem.ends_with("ssm_norm")) return;
+  std::int64_t count = 1;
+  for (const std::int64_t size : shape) count *= size;
+  if (!to_gguf || (!per_head && count % hyper.mamba2.groups != 0)) {
+    shape = {count};
+  } else if (per_head) {
+    shape = {count, 1};
+  } else {
+    shape = {hyper.mamba2.groups, count / hyper.mamba2.groups};
+  }
+}
+
+void set_shape(RowSource& source, const Hyperparameters& hyper, const std::string& stem,
+               bool to_gguf) {
   source.heads = stem.ends_with("attn_k") ? hyper.kv_heads : hyper.heads;
   source.shape = source.parts.front()->shape;
+  reshape_recurrent(source, hyper, stem, to_gguf);
   if (source.change == RowChange::transpose) std::swap(source.shape[0], source.shape[1]);
   if (source.change != RowChange::interleave && source.change != RowChange::separate) return;
   if (source.shape.empty() || source.heads < 1 || source.shape[0] % (2 * source.heads) != 0) {
@@ -133,7 +162,7 @@ std::vector<RowSource> plan_gguf_tensors(const TensorFile& file, const Family& f
         const std::string stem = filled(entry.gguf, layer, 0);
         source.name = stem + std::string(suffix);
         source.change = change_to_gguf(family, stem, suffix, source.parts.front()->shape.size());
-        set_shape(source, hyper, stem);
+        set_shape(source, hyper, stem, true);
         if (per_expert) source.shape.insert(source.shape.begin(), hyper.experts);
         plan.push_back(std::move(source));
       }
@@ -171,7 +200,7 @@ std::vector<RowSource> plan_hugging_face_tensors(const TensorFile& file, const F
         RowSource source;
         source.parts = {tensor};
         source.change = reversed(change_to_gguf(family, stem, suffix, tensor->shape.size()));
-        set_shape(source, hyper, stem);
+        set_shape(source, hyper, stem, false);
         if (!per_expert) {
           source.name =
               published_name(family, filled(entry.hugging_face, layer, 0) + std::string(suffix));

@@ -411,7 +411,7 @@ void put_special_tokens(const TokenizerReader& reader, const Json& tokenizer_con
   }
 }
 
-void put_chat_template(const ModelFolder& folder, const Json& tokenizer_config,
+void put_chat_template(const TextFolder& folder, const Json& tokenizer_config,
                        MetadataBuilder& metadata) {
   const Json& templates = member(tokenizer_config, "chat_template");
   if (const auto text = folder.text("chat_template.jinja")) {
@@ -434,14 +434,14 @@ void put_chat_template(const ModelFolder& folder, const Json& tokenizer_config,
   }
 }
 
-Json read_json(const ModelFolder& folder, const char* name) {
+Json read_json(const TextFolder& folder, const char* name) {
   const auto text = folder.text(name);
   return text ? parse_json(*text, (folder.path() / name).string()) : Json();
 }
 
 }  // namespace
 
-void put_tokenizer(const ModelFolder& folder, const Hyperparameters& hyper,
+void put_tokenizer(const TextFolder& folder, const Hyperparameters& hyper,
                    MetadataBuilder& metadata, std::vector<std::string>& notes) {
   const Json json = read_json(folder, "tokenizer.json");
   if (json.is_null()) {

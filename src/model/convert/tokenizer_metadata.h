@@ -13,7 +13,7 @@ namespace jielong {
 /// generation_config.json) and chat template as GGUF's "tokenizer.*" metadata. Without a
 /// tokenizer.json it writes none and says so in `notes`. Throws Error(unsupported) for a
 /// tokenizer that GGUF cannot describe.
-void put_tokenizer(const ModelFolder& folder, const Hyperparameters& hyper,
+void put_tokenizer(const TextFolder& folder, const Hyperparameters& hyper,
                    MetadataBuilder& metadata, std::vector<std::string>& notes);
 
 }  // namespace jielong

@@ -59,9 +59,15 @@ void read_config(const Json&, Hyperparameters& hyper) { complete(hyper); }
 
 constexpr std::string_view kModelTypes[] = {"bert"};
 
+constexpr std::string_view kOptional[] = {
+    "token_types.weight",           "token_embd_norm.bias", "blk.{}.attn_q.bias",
+    "blk.{}.attn_k.bias",           "blk.{}.attn_v.bias",   "blk.{}.attn_output.bias",
+    "blk.{}.attn_output_norm.bias", "blk.{}.ffn_up.bias",   "blk.{}.ffn_down.bias",
+    "blk.{}.layer_output_norm.bias"};
+
 }  // namespace
 
 /// The encoder (first form): sees the text in both directions, returns vectors.
-const Family kBert{"bert", kModelTypes, {kNames}, read_gguf, read_config, build};
+const Family kBert{"bert", kModelTypes, {kNames}, read_gguf, read_config, build, kOptional};
 
 }  // namespace jielong

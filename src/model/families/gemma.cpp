@@ -114,14 +114,18 @@ void read_gemma3_config(const Json& config, Hyperparameters& hyper) {
 constexpr std::string_view kGemma2Types[] = {"gemma2"};
 constexpr std::string_view kGemma3Types[] = {"gemma3_text"};
 
+constexpr std::string_view kGemma2Optional[] = {"blk.{}.ffn_gate.weight"};
+constexpr std::string_view kGemma3Optional[] = {
+    "blk.{}.ffn_gate.weight", "blk.{}.attn_q_norm.weight", "blk.{}.attn_k_norm.weight"};
+
 }  // namespace
 
 /// Alternating local and global attention, soft-caps on scores and logits.
-const Family kGemma2{"gemma2",         kGemma2Types,       {kNames, false, true},
-                     read_gemma2_gguf, read_gemma2_config, build};
+const Family kGemma2{"gemma2",           kGemma2Types, {kNames, false, true}, read_gemma2_gguf,
+                     read_gemma2_config, build,        kGemma2Optional};
 
 /// Five local layers to a global one, norms on queries and keys, no soft-caps.
-const Family kGemma3{"gemma3",         kGemma3Types,       {kNames, false, true},
-                     read_gemma3_gguf, read_gemma3_config, build};
+const Family kGemma3{"gemma3",           kGemma3Types, {kNames, false, true}, read_gemma3_gguf,
+                     read_gemma3_config, build,        kGemma3Optional};
 
 }  // namespace jielong

@@ -41,9 +41,14 @@ void read_gguf(const Metadata&, Hyperparameters& hyper) {
 
 constexpr std::string_view kModelTypes[] = {"gpt2"};
 
+constexpr std::string_view kOptional[] = {"blk.{}.attn_norm.bias", "blk.{}.attn_qkv.weight",
+                                          "blk.{}.attn_qkv.bias",  "blk.{}.attn_output.bias",
+                                          "blk.{}.ffn_norm.bias",  "blk.{}.ffn_up.bias",
+                                          "blk.{}.ffn_down.bias",  "output_norm.bias"};
+
 }  // namespace
 
 /// Learned positions, layer norms before each sublayer, plain feed-forward layers.
-const Family kGpt2{"gpt2", kModelTypes, {kNames, true}, read_gguf, nullptr, build};
+const Family kGpt2{"gpt2", kModelTypes, {kNames, true}, read_gguf, nullptr, build, kOptional};
 
 }  // namespace jielong

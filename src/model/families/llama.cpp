@@ -18,10 +18,13 @@ void read_config(const Json&, Hyperparameters& hyper) {
 
 constexpr std::string_view kModelTypes[] = {"llama", "mistral"};
 
+constexpr std::string_view kOptional[] = {"blk.{}.ffn_gate.weight"};
+
 }  // namespace
 
 /// Llama 2 and 3, SmolLM2, Mistral and their many descendants.
 const Family kLlama{"llama",   kModelTypes, {parts::kDecoderNames},
-                    read_gguf, read_config, parts::pre_norm_decoder};
+                    read_gguf, read_config, parts::pre_norm_decoder,
+                    kOptional};
 
 }  // namespace jielong

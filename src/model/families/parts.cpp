@@ -43,9 +43,9 @@ std::shared_ptr<const Rope> rope(const Hyperparameters& hyper, const WeightSourc
       scaling.original_context > 0 && static_cast<float>(context_length) > scaling.original_context;
   const char* longrope = is_long ? "rope_factors_long.weight" : "rope_factors_short.weight";
   if (source.has("rope_freqs.weight")) {
-    scaling.factors = source.vector("rope_freqs.weight", channels / 2).values;
+    scaling.factors = source.constants("rope_freqs.weight", channels / 2);
   } else if (source.has(longrope)) {
-    scaling.factors = source.vector(longrope, channels / 2).values;
+    scaling.factors = source.constants(longrope, channels / 2);
   } else if (!scaling.long_factors.empty()) {
     scaling.factors = is_long ? scaling.long_factors : scaling.factors;
   }
@@ -59,7 +59,7 @@ std::shared_ptr<const Rope> local_rope(const Hyperparameters& hyper) {
 
 std::shared_ptr<Attention> attention(const Hyperparameters& hyper, const WeightSource& source,
                                      std::int64_t layer, std::shared_ptr<const Rope> rope,
-                                     Stack& stack) {
+                                     Stack& stack, std::optional<Linear> query) {
   auto result = std::make_shared<Attention>();
   const std::int64_t q = hyper.heads * hyper.key_dim, k = hyper.kv_heads * hyper.key_dim,
                      v = hyper.kv_heads * hyper.value_dim;
@@ -70,7 +70,7 @@ std::shared_ptr<Attention> attention(const Hyperparameters& hyper, const WeightS
     result->key = linear_rows(source, fused, total, hyper.channels, q, k);
     result->value = linear_rows(source, fused, total, hyper.channels, q + k, v);
   } else {
-    result->query = linear(source, in_layer(layer, "attn_q"), q, hyper.channels);
+    result->query = query ? *query : linear(source, in_layer(layer, "attn_q"), q, hyper.channels);
     result->key = linear(source, in_layer(layer, "attn_k"), k, hyper.channels);
     result->value = linear(source, in_layer(layer, "attn_v"), v, hyper.channels);
   }
@@ -93,6 +93,16 @@ std::shared_ptr<Attention> attention(const Hyperparameters& hyper, const WeightS
   result->shape.kv_heads = hyper.kv_heads;
   result->shape.key_dim = hyper.key_dim;
   result->shape.value_dim = hyper.value_dim;
+  const auto mixes_values = [&](std::int64_t of) {
+    return source.has(in_layer(of, "attn_v_mix.weight"));
+  };
+  if (stack.attentions.empty()) {
+    for (std::int64_t later = layer + 1; later < hyper.layers; ++later) {
+      result->gives_first_value = result->gives_first_value || mixes_values(later);
+    }
+  } else if (mixes_values(layer)) {
+    result->value_mix = source.vector(in_layer(layer, "attn_v_mix.weight"), 1);
+  }
   result->cache_layer = static_cast<std::int64_t>(stack.attentions.size());
   stack.attentions.push_back(result.get());
   return result;

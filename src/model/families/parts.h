@@ -34,9 +34,10 @@ std::shared_ptr<const Rope> local_rope(const Hyperparameters& hyper);
 
 /// Self-attention of a layer from attn_q, attn_k, attn_v or a fused attn_qkv, attn_output,
 /// and attn_q_norm, attn_k_norm where the file has them. Registers it with the stack's cache.
+/// @param query  instead of attn_q
 std::shared_ptr<Attention> attention(const Hyperparameters& hyper, const WeightSource& source,
                                      std::int64_t layer, std::shared_ptr<const Rope> rope,
-                                     Stack& stack);
+                                     Stack& stack, std::optional<Linear> query = {});
 /// ffn_gate, ffn_up, ffn_down; or gate and up fused in ffn_up.
 std::shared_ptr<GatedFeedForward> gated_feed_forward(const Hyperparameters& hyper,
                                                      const WeightSource& source,

@@ -34,9 +34,12 @@ void read_config(const Json&, Hyperparameters& hyper) { window_everywhere(hyper)
 
 constexpr std::string_view kModelTypes[] = {"phi3"};
 
+constexpr std::string_view kOptional[] = {"blk.{}.attn_qkv.weight"};
+
 }  // namespace
 
 /// Llama's layout with fused query/key/value and gate/up matrices, and LongRoPE.
-const Family kPhi3{"phi3", kModelTypes, {kNames}, read_gguf, read_config, parts::pre_norm_decoder};
+const Family kPhi3{"phi3",   kModelTypes, {kNames}, read_gguf, read_config, parts::pre_norm_decoder,
+                   kOptional};
 
 }  // namespace jielong

@@ -17,18 +17,25 @@ constexpr std::string_view kQwen2Types[] = {"qwen2"};
 constexpr std::string_view kQwen3Types[] = {"qwen3"};
 constexpr std::string_view kQwen3MoeTypes[] = {"qwen3_moe"};
 
+constexpr std::string_view kQwen2Optional[] = {"blk.{}.ffn_gate.weight", "blk.{}.attn_q.bias",
+                                               "blk.{}.attn_k.bias", "blk.{}.attn_v.bias"};
+constexpr std::string_view kQwen3Optional[] = {
+    "blk.{}.ffn_gate.weight", "blk.{}.attn_q_norm.weight", "blk.{}.attn_k_norm.weight"};
+
 }  // namespace
 
 /// Llama's layout with biases on queries, keys and values.
-const Family kQwen2{"qwen2", kQwen2Types, {parts::kDecoderNames},
-                    nullptr, read_config, parts::pre_norm_decoder};
+const Family kQwen2{"qwen2",       kQwen2Types, {parts::kDecoderNames},
+                    nullptr,       read_config, parts::pre_norm_decoder,
+                    kQwen2Optional};
 
 /// Norms on the queries and keys of each head instead of biases.
-const Family kQwen3{"qwen3", kQwen3Types, {parts::kDecoderNames},
-                    nullptr, read_config, parts::pre_norm_decoder};
+const Family kQwen3{"qwen3",       kQwen3Types, {parts::kDecoderNames},
+                    nullptr,       read_config, parts::pre_norm_decoder,
+                    kQwen3Optional};
 
 /// Qwen 3 with experts for feed-forward layers.
-const Family kQwen3Moe{"qwen3moe", kQwen3MoeTypes, {parts::kDecoderNames},
-                       nullptr,    read_config,    parts::pre_norm_decoder};
+const Family kQwen3Moe{"qwen3moe",  kQwen3MoeTypes,          {parts::kDecoderNames}, nullptr,
+                       read_config, parts::pre_norm_decoder, kQwen3Optional};
 
 }  // namespace jielong

@@ -1,8 +1,13 @@
 #include "model/layers/attention.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "base/error.h"
 #include "model/kv_cache.h"
+#include "tensor/ops/attend.h"
+#include "tensor/ops/blend.h"
+#include "tensor/ops/squash.h"
 
 namespace jielong {
 namespace {
@@ -85,25 +90,66 @@ Tensor Attention::mix(ModelPass& model_pass, const Input& input) const {
   const std::int64_t q_width = query.weight.out, k_width = key.weight.out,
                      v_width = value.weight.out;
   const Tensor qkv = pass.empty(rows, q_width + k_width + v_width);
-  const Tensor q = qkv.columns(0, q_width), k = qkv.columns(q_width, k_width),
-               v = qkv.columns(q_width + k_width, v_width);
-  const Projection outputs[] = {{&query, q}, {&key, k}, {&value, v}};
-  project(pass, input.norm, input.x, outputs);
+  Projected of{qkv.columns(0, q_width), qkv.columns(q_width, k_width),
+               qkv.columns(q_width + k_width, v_width)};
+  const Tensor opening = open ? pass.empty(rows, open.weight.out) : Tensor{};
+  const Projection outputs[] = {{&query, of.q}, {&key, of.k}, {&value, of.v}, {&open, opening}};
+  project(pass, input.norm, input.x, std::span(outputs).first(open ? 4 : 3));
+  if (gives_first_value) model_pass.keep_first_value(of.v);
+  if (value_mix) {
+    if (!model_pass.first_value) {
+      throw Error(ErrorKind::internal, "no layer before gave its values", value_mix.name);
+    }
+    of.v = blend(pass, value_mix, of.v, model_pass.first_value);
+  }
+  const Tensor mixed = evaluates_whole(pass, model_pass.batch) ? attend_whole(model_pass, of)
+                                                               : attend_pages(model_pass, of);
+  return open ? gate(pass, Squash::sigmoid, opening, mixed) : mixed;
+}
 
+bool Attention::evaluates_whole(const Pass& pass, const Batch& batch) const {
+  const bool cached = std::any_of(batch.sequences.begin(), batch.sequences.end(),
+                                  [](const SequenceRows& s) { return s.cache != nullptr; });
+  if (pass.tape() == nullptr) return !cached && query.weight.packed.empty();
+  if (cached) {
+    throw Error(ErrorKind::internal, "a pass with a tape takes whole sequences without a cache",
+                "attention");
+  }
+  return true;
+}
+
+Tensor Attention::attend_whole(ModelPass& model_pass, Projected of) const {
+  Pass& pass = model_pass.pass;
+  if (query_norm) of.q = normalize(pass, *query_norm, of.q, params.heads);
+  if (key_norm) of.k = normalize(pass, *key_norm, of.k, shape.kv_heads);
+  if (rope) {
+    const RopeTable& table = model_pass.rope(*rope);
+    of.q = rotate(pass, *rope, table, of.q, params.heads);
+    of.k = rotate(pass, *rope, table, of.k, shape.kv_heads);
+  }
+  std::vector<std::int64_t> borders;
+  for (const SequenceRows& s : model_pass.batch.sequences) borders.push_back(s.first_row);
+  borders.push_back(of.q.rows);
+  return attend(pass, shape, params, std::move(borders), of.q, of.k, of.v);
+}
+
+Tensor Attention::attend_pages(ModelPass& model_pass, const Projected& of) const {
+  Pass& pass = model_pass.pass;
+  const std::int64_t rows = of.q.rows;
   const RopeTable* table = rope ? &model_pass.rope(*rope) : nullptr;
   const Tensor mixed = pass.empty(rows, params.heads * shape.value_dim);
   const std::vector<SequenceRows>& sequences = model_pass.batch.sequences;
-  PassPages own(pass, model_pass.batch, shape, cache_layer);
+  PassPages own(pass, model_pass.batch, shape, cache_layer + model_pass.cache_offset);
   // Over the rows of all sequences: in decoding each of them has a single one.
   for_rows(pass.pool(), rows, [&](std::int64_t begin, std::int64_t end) {
     std::size_t s = sequence_of(sequences, begin);
     for (std::int64_t row = begin; row < end; ++row) {
       if (row == sequences[s].first_row + sequences[s].count) ++s;
       const std::int64_t position = sequences[s].first_position + row - sequences[s].first_row;
-      place_row(table, row, q.row(row), k.row(row));
+      place_row(table, row, of.q.row(row), of.k.row(row));
       const auto page = static_cast<std::size_t>(position / KvLayout::kPositions);
       kv_store(own.layout, own.pages[own.first[s] + page], position % KvLayout::kPositions,
-               k.row(row), v.row(row));
+               of.k.row(row), of.v.row(row));
     }
   });
   std::vector<AttentionQueries> queries;
@@ -115,7 +161,8 @@ Tensor Attention::mix(ModelPass& model_pass, const Input& input) const {
                        rows_of.first_position + rows_of.count,
                        std::span(own.pages).subspan(own.first[s], end - own.first[s])});
   }
-  attend(pass.pool(), own.layout, params, queries, q.data, q.stride, mixed.data, mixed.stride);
+  attend(pass.pool(), own.layout, params, queries, of.q.data, of.q.stride, mixed.data,
+         mixed.stride);
   return mixed;
 }
 
@@ -123,12 +170,12 @@ Tensor Attention::forward(ModelPass& pass, const Input& input) const {
   return project(pass.pass, nullptr, mix(pass, input), output);
 }
 
-void Attention::forward_add(ModelPass& pass, const Input& input, const Tensor& sum) const {
-  project_add(pass.pass, mix(pass, input), output, sum);
+Tensor Attention::forward_add(ModelPass& pass, const Input& input, const Tensor& sum) const {
+  return project_add(pass.pass, mix(pass, input), output, sum);
 }
 
 std::vector<Weight*> Attention::matrices() {
-  return {&query.weight, &key.weight, &value.weight, &output.weight};
+  return {&query.weight, &key.weight, &value.weight, &open.weight, &output.weight};
 }
 
 }  // namespace jielong

@@ -14,7 +14,7 @@ class GatedFeedForward : public Layer {
   Activation activation = Activation::silu;
 
   Tensor forward(ModelPass& pass, const Input& input) const override;
-  void forward_add(ModelPass& pass, const Input& input, const Tensor& sum) const override;
+  Tensor forward_add(ModelPass& pass, const Input& input, const Tensor& sum) const override;
   std::vector<Weight*> matrices() override;
 };
 
@@ -26,7 +26,7 @@ class FeedForward : public Layer {
   Activation activation = Activation::gelu_tanh;
 
   Tensor forward(ModelPass& pass, const Input& input) const override;
-  void forward_add(ModelPass& pass, const Input& input, const Tensor& sum) const override;
+  Tensor forward_add(ModelPass& pass, const Input& input, const Tensor& sum) const override;
   std::vector<Weight*> matrices() override;
 
  private:

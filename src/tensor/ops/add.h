@@ -4,7 +4,10 @@
 
 namespace jielong {
 
-/// sum += x, both (rows, channels).
-void add(Pass& pass, const Tensor& x, const Tensor& sum);
+/// sum + x, both (rows, channels): in place of `sum`, or a new tensor when a tape records.
+Tensor add(Pass& pass, const Tensor& x, const Tensor& sum);
+
+/// For backward steps: adds `gradient` (rows, channels) to dL/dvalue.
+void add_gradient(Pass& pass, const Tensor& gradient, const Tensor& value);
 
 }  // namespace jielong

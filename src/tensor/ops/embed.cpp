@@ -1,5 +1,9 @@
 #include "tensor/ops/embed.h"
 
+#include <vector>
+
+#include "tensor/ops/rows.h"
+#include "tensor/tape.h"
 #include "tensor/vector.h"
 
 namespace jielong {
@@ -13,6 +17,15 @@ Tensor embed(Pass& pass, const Weight& table, std::span<const std::int32_t> indi
       if (scale != 1) vectors().scale(scale, y.row(i), y.channels);
     }
   });
+  if (Tape* tape = pass.tape()) {
+    tape->record([&pass, &table, tape, y, scale, at = std::vector(indices.begin(), indices.end())] {
+      const Tensor dy = tape->gradient(y);
+      float* gradient = tape->sum(table);
+      if (!dy || gradient == nullptr) return;
+      scatter_rows<std::int32_t>(pass.pool(), dy, at, scale,
+                                 {gradient, table.out, table.in, table.in});
+    });
+  }
   pass.visit(table.name, ".out", y);
   return y;
 }

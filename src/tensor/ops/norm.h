@@ -21,10 +21,11 @@ struct Norm {
   void row(const float* x, float* y, std::int64_t n) const;
 };
 
-/// norm(x), a new tensor.
-Tensor normalize(Pass& pass, const Norm& norm, const Tensor& x);
+/// norm(x), a new tensor. A row is `heads` parts of equally many channels, each normalised by
+/// itself.
+Tensor normalize(Pass& pass, const Norm& norm, const Tensor& x, std::int64_t heads = 1);
 
-/// x = norm(x).
-void normalize_in_place(Pass& pass, const Norm& norm, const Tensor& x);
+/// norm(x) in place of x, or a new tensor when a tape records.
+Tensor normalize_in_place(Pass& pass, const Norm& norm, const Tensor& x);
 
 }  // namespace jielong

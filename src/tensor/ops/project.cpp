@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <array>
 
+#include "base/error.h"
+#include "tensor/ops/activation.h"
 #include "tensor/ops/add.h"
+#include "tensor/ops/linear_backward.h"
+#include "tensor/tape.h"
 
 namespace jielong {
 namespace {
@@ -115,10 +119,53 @@ Tensor observed_input(Pass& pass, const Norm* norm, const Tensor& x,
   return input;
 }
 
+bool is_packed(const Projection& output) { return !output.linear->weight.packed.empty(); }
+
+/// y = x · Wᵀ + bias with a matrix that is not packed.
+void multiply_plain(Pass& pass, const Tensor& x, const Projection& output) {
+  const Weight& weight = output.linear->weight;
+  if (weight.plain() == nullptr) {
+    throw Error(ErrorKind::unsupported,
+                weight.packed.empty() ? "the matrix must be packed before it is multiplied"
+                                      : "a packed matrix cannot be trained",
+                weight.name, "load the model for training, or prepare it");
+  }
+  const Tensor& y = output.y;
+  gemm(pass.pool(), pass.precision(), x.rows, weight.out, weight.in, {x.data, x.stride},
+       {weight.plain(), weight.in, true}, y.data, y.stride, false);
+  if (!output.linear->bias) return;
+  pass.pool().for_range(y.rows, 1, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t panels = weight.out / PackedMatrix::kPanel + 1;
+    add_bias(*output.linear, y, {begin, end}, {0, panels});
+  });
+}
+
+/// Records the step that carries gradients from the outputs to their common input.
+void record(Pass& pass, const Tensor& x, std::span<const Projection> outputs) {
+  Tape* tape = pass.tape();
+  if (tape == nullptr) return;
+  tape->record([&pass, tape, x, all = std::vector(outputs.begin(), outputs.end())] {
+    for (const Projection& output : all) {
+      const Tensor dy = tape->gradient(output.y);
+      if (dy) linear_backward(pass, *output.linear, x, dy, tape->sum(x));
+    }
+  });
+}
+
 }  // namespace
 
 void project(Pass& pass, const Norm* norm, const Tensor& x, std::span<const Projection> outputs) {
   Tensor input = x;
+  const bool all_packed = std::all_of(outputs.begin(), outputs.end(), is_packed);
+  if (pass.tape() != nullptr || !all_packed) {
+    input = observed_input(pass, norm, x, outputs);
+    for (const Projection& output : outputs) {
+      multiply_plain(pass, input, output);
+      pass.visit(output.linear->weight.name, ".out", output.y);
+    }
+    record(pass, input, outputs);
+    return;
+  }
   if (pass.observed()) {
     input = observed_input(pass, norm, x, outputs);
     norm = nullptr;
@@ -145,14 +192,9 @@ Tensor project_gated(Pass& pass, const Norm* norm, const Tensor& x, const Linear
   const Projection outputs[] = {{&gate, pass.empty(x.rows, gate.weight.out)},
                                 {&up, pass.empty(x.rows, up.weight.out)}};
   const Tensor& y = outputs[0].y;
-  if (pass.observed()) {
+  if (pass.observed() || !is_packed(outputs[0]) || !is_packed(outputs[1])) {
     project(pass, norm, x, outputs);
-    pass.pool().for_range(x.rows, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        vectors().gated(activation, y.row(i), outputs[1].y.row(i), y.row(i), y.channels);
-      }
-    });
-    return y;
+    return activate_gated(pass, activation, y, outputs[1].y);
   }
   with_prepared_rows(
       pass, norm, x, formats_of(outputs),
@@ -175,13 +217,11 @@ Tensor project_gated(Pass& pass, const Norm* norm, const Tensor& x, const Linear
   return y;
 }
 
-void project_add(Pass& pass, const Tensor& x, const Linear& linear, const Tensor& sum) {
+Tensor project_add(Pass& pass, const Tensor& x, const Linear& linear, const Tensor& sum) {
   // With a bias, sum + (product + bias) needs the product by itself to round alike.
-  if (pass.observed() || linear.bias) {
-    const ArenaScope scope(pass.arena());
-    const Tensor y = project(pass, nullptr, x, linear);
-    add(pass, y, sum);
-    return;
+  if (pass.observed() || linear.bias || linear.weight.packed.empty()) {
+    const PassScope scope(pass);
+    return add(pass, project(pass, nullptr, x, linear), sum);
   }
   const Projection output{&linear, sum};
   const std::span outputs(&output, 1);
@@ -193,6 +233,7 @@ void project_add(Pass& pass, const Tensor& x, const Linear& linear, const Tensor
           compute(each, *buffers[static_cast<std::size_t>(format)], panels, true);
         });
       });
+  return sum;
 }
 
 }  // namespace jielong

@@ -25,7 +25,8 @@ struct Projection {
 
 /// Projects norm(x), or x itself when `norm` is null, through several linear maps that
 /// share their input; the input is normalised and converted once. The outputs' y must have
-/// room for (x.rows, out).
+/// room for (x.rows, out). Matrices that are not packed must lie in memory as f32 (see
+/// Weight::plain()); the tape can record only those. Throws Error(unsupported) for others.
 void project(Pass& pass, const Norm* norm, const Tensor& x, std::span<const Projection> outputs);
 
 /// activation(norm(x)·Gᵀ) ⊙ (norm(x)·Uᵀ), (rows, out): the first half of a gated
@@ -36,7 +37,7 @@ Tensor project_gated(Pass& pass, const Norm* norm, const Tensor& x, const Linear
 /// One linear map into a new tensor.
 Tensor project(Pass& pass, const Norm* norm, const Tensor& x, const Linear& linear);
 
-/// sum + x · Wᵀ + bias, in place of `sum`.
-void project_add(Pass& pass, const Tensor& x, const Linear& linear, const Tensor& sum);
+/// sum + x · Wᵀ + bias, in place of `sum`, or a new tensor when a tape records.
+Tensor project_add(Pass& pass, const Tensor& x, const Linear& linear, const Tensor& sum);
 
 }  // namespace jielong

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numbers>
 
 #include "base/error.h"
+#include "tensor/tape.h"
 
 namespace jielong {
 namespace {
@@ -124,6 +126,51 @@ void rotate_row(const Rope& rope, const RopeTable& table, std::int64_t row, floa
     kernels.rotate(rope.pairs, table.cosine.data() + row * table.pairs,
                    table.sine.data() + row * table.pairs, table.pairs, x + h * head_channels);
   }
+}
+
+namespace {
+
+/// dL/dx of a rotation is dL/dy rotated back: by the same cosines and the negative sines.
+void rotate_back(Pass& pass, const Rope& rope, const RopeTable& table, const Tensor& x,
+                 const Tensor& y, std::int64_t heads) {
+  const Tensor dy = pass.tape()->gradient(y);
+  if (!dy) return;
+  const Tape::Sum dx = pass.tape()->sum(x);
+  const std::int64_t dim = x.channels / heads;
+  pass.pool().for_range(x.rows, 1, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> sine(static_cast<std::size_t>(table.pairs));
+    std::vector<float> turned(static_cast<std::size_t>(dx.first ? 0 : x.channels));
+    for (std::int64_t i = begin; i < end; ++i) {
+      const float* cosine = table.cosine.data() + i * table.pairs;
+      std::transform(table.sine.data() + i * table.pairs, table.sine.data() + (i + 1) * table.pairs,
+                     sine.data(), std::negate<float>());
+      float* to = dx.first ? dx.tensor.row(i) : turned.data();
+      std::copy_n(dy.row(i), x.channels, to);
+      for (std::int64_t h = 0; h < heads; ++h) {
+        vectors().rotate(rope.pairs, cosine, sine.data(), table.pairs, to + h * dim);
+      }
+      if (!dx.first) vectors().add_scaled(1.0f, to, dx.tensor.row(i), x.channels);
+    }
+  });
+}
+
+}  // namespace
+
+Tensor rotate(Pass& pass, const Rope& rope, const RopeTable& table, const Tensor& x,
+              std::int64_t heads) {
+  Tape* tape = pass.tape();
+  const Tensor y = tape == nullptr ? x : pass.empty(x.rows, x.channels);
+  pass.pool().for_range(x.rows, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      if (tape != nullptr) std::copy_n(x.row(i), x.channels, y.row(i));
+      rotate_row(rope, table, i, y.row(i), heads, x.channels / heads);
+    }
+  });
+  if (tape != nullptr) {
+    tape->record(
+        [&pass, &rope, &table, x, y, heads] { rotate_back(pass, rope, table, x, y, heads); });
+  }
+  return y;
 }
 
 }  // namespace jielong

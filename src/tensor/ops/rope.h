@@ -44,4 +44,9 @@ RopeTable rope_table(Pass& pass, const Rope& rope, std::span<const std::int64_t>
 void rotate_row(const Rope& rope, const RopeTable& table, std::int64_t row, float* x,
                 std::int64_t heads, std::int64_t head_channels);
 
+/// All heads of all rows rotated, x (rows, heads · head channels): in place of x, or a new tensor
+/// when a tape records. The table must outlive Tape::backward().
+Tensor rotate(Pass& pass, const Rope& rope, const RopeTable& table, const Tensor& x,
+              std::int64_t heads);
+
 }  // namespace jielong
