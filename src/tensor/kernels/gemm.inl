@@ -6,13 +6,42 @@
 // how many words of k at a time (kDepth). An element is the sum of its blocks of k, each of which
 // is summed from zero; nothing of that depends on where in c the element lies.
 
-/// Rows of a that are packed together.
-constexpr std::int64_t kBlockRows = 512;
+/// Words, and at most rows, of a that are packed together.
+constexpr std::int64_t kBlockWords = 512 * 384, kBlockRows = 1024;
 
 /// Words from row to row of the block of a: an odd number of cache lines, so that rows do not
 /// compete for the same sets.
 template <typename Engine>
 inline constexpr std::int64_t kRowWords = Engine::kDepth + kLanes;
+
+/// The part of a factor that is packed next. It is fetched towards the second-level cache a few
+/// lines at a time while the part before it is multiplied: many at once would hold up the rest.
+struct Ahead {
+  const float* row = nullptr;
+  std::int64_t stride = 0, rows = 0, floats = 0;  ///< rows in memory, and floats of each
+  std::int64_t share = 0;                         ///< lines at a time
+  std::int64_t done = 0;                          ///< floats of this row
+
+  /// @param times how often fetch() will be called
+  static JIELONG_KERNEL_MEMBER Ahead of(const Side& side, std::int64_t index, std::int64_t indices,
+                                        std::int64_t k, std::int64_t values, std::int64_t times) {
+    Ahead ahead;
+    if (indices <= 0) return ahead;
+    ahead.row = side.at(index, k);
+    ahead.stride = side.stride;
+    ahead.rows = side.along ? indices : values;
+    ahead.floats = side.along ? values : indices;
+    ahead.share = ahead.rows * ((ahead.floats + kLanes - 1) / kLanes) / times + 1;
+    return ahead;
+  }
+  JIELONG_KERNEL_MEMBER void fetch() {
+    for (std::int64_t i = 0; i < share && rows > 0; ++i) {
+      __builtin_prefetch(row + done, 0, 2);
+      done += kLanes;
+      if (done >= floats) done = 0, row += stride, --rows;
+    }
+  }
+};
 
 /// What an engine multiplies: c (rows, columns) = a · b, or c += a · b.
 struct GemmTile {
@@ -23,6 +52,23 @@ struct GemmTile {
   float* c;
   std::int64_t stride;
   bool accumulate;
+  Ahead* ahead;  ///< fetched from once for every kStep words
+};
+
+/// Fetches the rows of c that a run will change, a few with every step.
+struct Sums {
+  float* row;
+  std::int64_t stride, left, each;
+
+  JIELONG_KERNEL_MEMBER Sums(const GemmTile& t, std::int64_t step)
+      : row(t.c), stride(t.stride), left(t.rows), each(t.rows * step / t.words + 1) {}
+  template <int vectors>
+  JIELONG_KERNEL_MEMBER void fetch() {
+    for (std::int64_t i = 0; i < each && left > 0; ++i, --left, row += stride) {
+#pragma GCC unroll 4
+      for (int j = 0; j < vectors; ++j) __builtin_prefetch(row + kLanes * j, 1);
+    }
+  }
 };
 
 /// c = or += sum, at the first `columns` of 16 places.
@@ -39,13 +85,11 @@ template <typename WordsOf, int rows, int vectors>
 struct VectorEngine {
   using Words = WordsOf;
   static constexpr std::int64_t kRows = rows, kColumns = kLanes * vectors, kDepth = 384;
+  static constexpr std::int64_t kStep = 32;
 
   template <int r, int v>
   static void multiply(const GemmTile& t) {
     constexpr std::int64_t kStride = kRowWords<VectorEngine>;
-    for (int i = 0; i < r; ++i) {
-      for (int j = 0; j < v; ++j) __builtin_prefetch(t.c + i * t.stride + kLanes * j, 1);
-    }
     Floats sums[r][v];
 #pragma GCC unroll 8
     for (int i = 0; i < r; ++i) {
@@ -53,15 +97,20 @@ struct VectorEngine {
       for (int j = 0; j < v; ++j) sums[i][j] = zero();
     }
     const float *a = t.a, *b = t.b, *const end = t.a + t.words;
-    for (; a != end; ++a, b += kLanes * v) {
-      Floats y[v];
+    for (Sums c(t, kStep); a != end;) {
+      t.ahead->fetch();
+      c.template fetch<v>();
+      for (const float* const stop = a + smaller(kStep, end - a); a != stop; ++a) {
+        Floats y[v];
 #pragma GCC unroll 4
-      for (int j = 0; j < v; ++j) y[j] = load(b + kLanes * j);
+        for (int j = 0; j < v; ++j) y[j] = load(b + kLanes * j);
 #pragma GCC unroll 8
-      for (int i = 0; i < r; ++i) {
-        const Floats x = splat(a[i * kStride]);
+        for (int i = 0; i < r; ++i) {
+          const Floats x = splat(a[i * kStride]);
 #pragma GCC unroll 4
-        for (int j = 0; j < v; ++j) sums[i][j] = Words::multiply(x, y[j], sums[i][j]);
+          for (int j = 0; j < v; ++j) sums[i][j] = Words::multiply(x, y[j], sums[i][j]);
+        }
+        b += kLanes * v;
       }
     }
 #pragma GCC unroll 8
@@ -86,27 +135,11 @@ struct VectorEngine {
   static void run(const GemmTile& tile) { choose<rows, vectors>(tile); }
 };
 
-/// Fetches part of a factor towards the second-level cache while something else is computed.
-struct Ahead {
-  const float* from = nullptr;
-  std::int64_t stride = 0, rows = 0, floats = 0;  ///< rows in memory, and floats of each
-
-  static JIELONG_KERNEL_MEMBER Ahead of(const Side& side, std::int64_t index, std::int64_t indices,
-                                        std::int64_t k, std::int64_t values) {
-    return {side.at(index, k), side.stride, side.along ? indices : values,
-            side.along ? values : indices};
-  }
-  JIELONG_KERNEL_MEMBER void fetch(std::int64_t count) {
-    for (; count > 0 && rows > 0; --count, --rows, from += stride) {
-      for (std::int64_t i = 0; i < floats; i += 64 / 4) __builtin_prefetch(from + i, 0, 2);
-    }
-  }
-};
-
 template <typename Engine>
 void multiply_blocks(const GemmTask& task) {
   using Words = typename Engine::Words;
   constexpr std::int64_t kStride = kRowWords<Engine>;
+  constexpr std::int64_t kUnit = 4 * kLanes;  // a multiple of every engine's rows or nearly so
   const Side a{task.a.data, task.a.stride, !task.a.transposed};
   const Side b{task.b.data, task.b.stride, task.b.transposed};
   auto* const a_block = reinterpret_cast<float*>(matmul_scratch(
@@ -115,27 +148,29 @@ void multiply_blocks(const GemmTask& task) {
   float* const b_panel = a_block + kBlockRows * kStride;
   for (std::int64_t k = 0; k < task.k; k += Engine::kDepth * Words::kValues) {
     const std::int64_t values = smaller(Engine::kDepth * Words::kValues, task.k - k);
-    for (std::int64_t i = task.rows.begin; i < task.rows.end; i += kBlockRows) {
-      const std::int64_t rows = smaller(kBlockRows, task.rows.end - i);
+    const std::int64_t words = (values + Words::kValues - 1) / Words::kValues;
+    const std::int64_t most = smaller(kBlockRows, kBlockWords / words / kUnit * kUnit);
+    for (std::int64_t i = task.rows.begin; i < task.rows.end; i += most) {
+      const std::int64_t rows = smaller(most, task.rows.end - i);
       pack<Words>(a, i, rows, k, values, true, a_block, kStride);
       for (std::int64_t j = task.columns.begin; j < task.columns.end; j += Engine::kColumns) {
         const std::int64_t columns = smaller(Engine::kColumns, task.columns.end - j);
         const std::int64_t width = (columns + kLanes - 1) / kLanes * kLanes;
         pack<Words>(b, j, columns, k, values, false, b_panel, width);
         const std::int64_t next = j + columns;
+        const std::int64_t runs = (rows + Engine::kRows - 1) / Engine::kRows;
         Ahead ahead = Ahead::of(b, next, smaller(Engine::kColumns, task.columns.end - next), k,
-                                next < task.columns.end ? values : 0);
-        const std::int64_t share = ahead.rows * Engine::kRows / rows + 1;
+                                values, runs * ((words + Engine::kStep - 1) / Engine::kStep));
         for (std::int64_t row = 0; row < rows; row += Engine::kRows) {
-          ahead.fetch(share);
           Engine::run({.a = a_block + row * kStride,
                        .b = b_panel,
-                       .words = (values + Words::kValues - 1) / Words::kValues,
+                       .words = words,
                        .rows = smaller(Engine::kRows, rows - row),
                        .columns = columns,
                        .c = task.c + (i + row) * task.stride + j,
                        .stride = task.stride,
-                       .accumulate = task.accumulate || k > 0});
+                       .accumulate = task.accumulate || k > 0,
+                       .ahead = &ahead});
         }
       }
     }

@@ -20,6 +20,7 @@ JIELONG_KERNEL std::int64_t smaller(std::int64_t a, std::int64_t b) { return a <
 /// Words that are f32.
 struct FloatWords {
   static constexpr std::int64_t kValues = 1;  ///< of k, in a word
+  static constexpr bool kPlain = true;        ///< words are as they lie in memory
 
   /// 16 words of one index; `values` (at least 1) of k are there.
   static JIELONG_KERNEL_MEMBER Floats along(const float* p, std::int64_t values) {
@@ -39,6 +40,8 @@ struct FloatWords {
 
 /// Words that are f32, rounded to bf16.
 struct RoundedWords : FloatWords {
+  static constexpr bool kPlain = false;
+
   static JIELONG_KERNEL_MEMBER Floats rounded(Floats x) {
     std::uint16_t brain[kLanes];
     store_bf16(brain, x);
@@ -64,6 +67,12 @@ JIELONG_KERNEL void pack_block(const Side& side, std::int64_t index, std::int64_
   float* const rows = transposed ? block : to;
   const std::int64_t stride = transposed ? kLanes : to_stride;
   const float* const from = side.at(index, k);
+  if constexpr (Words::kPlain) {
+    if (transposed && indices >= kLanes && values >= kLanes) {
+      return transpose_16(from, static_cast<std::size_t>(side.stride), to,
+                          static_cast<std::size_t>(to_stride));
+    }
+  }
   for (std::int64_t i = 0; i < kLanes; ++i) {
     Floats words = zero();
     if (side.along) {

@@ -4,6 +4,7 @@
 struct TileEngine {
   using Words = avx512bf16::PairWords;
   static constexpr std::int64_t kRows = 32, kColumns = 32, kDepth = 256;
+  static constexpr std::int64_t kStep = 16;
 
   /// Products of one or two tiles of rows and of columns; `b` has 16 · columns words a row.
   template <int rows, int columns>
@@ -11,14 +12,14 @@ struct TileEngine {
     constexpr std::size_t kA = kRowWords<TileEngine> * 4, kB = 64 * columns;
     const auto *a = reinterpret_cast<const std::byte*>(t.a),
                *b = reinterpret_cast<const std::byte*>(t.b);
-    for (std::int64_t i = 0; i < t.rows; ++i) {
-      for (int j = 0; j < columns; ++j) __builtin_prefetch(t.c + i * t.stride + kLanes * j, 1);
-    }
+    Sums c(t, kStep);
     tile_zero<0>();
     if constexpr (columns > 1) tile_zero<1>();
     if constexpr (rows > 1) tile_zero<2>();
     if constexpr (rows > 1 && columns > 1) tile_zero<3>();
-    for (std::int64_t w = 0; w < t.words; w += 16, a += 64, b += 16 * kB) {
+    for (std::int64_t w = 0; w < t.words; w += kStep, a += 64, b += 16 * kB) {
+      t.ahead->fetch();
+      c.fetch<columns>();
       tile_load<4>(a, kA);
       tile_load<5>(b, kB);
       tile_dot_bf16<0, 4, 5>();

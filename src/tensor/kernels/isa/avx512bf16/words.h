@@ -14,6 +14,7 @@ using namespace avx512;
 /// below, of the next above.
 struct PairWords {
   static constexpr std::int64_t kValues = 2;
+  static constexpr bool kPlain = false;
 
   /// The bf16 of `low`, then those of `high`.
   static JIELONG_KERNEL_MEMBER __m512i narrow(__m512 low, __m512 high) {
