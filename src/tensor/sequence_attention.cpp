@@ -18,8 +18,12 @@
 namespace jielong {
 namespace {
 
-/// Chains of blocks a thread should get before they are handed out whole.
-constexpr std::int64_t kChainsPerThread = 4;
+/// Tasks a thread should get before they are made larger than they must be.
+constexpr std::int64_t kTasksPerThread = 4;
+
+/// Blocks of queries that go through the keys together: few enough that they stay in the
+/// second-level cache.
+constexpr std::int64_t kTaskBlocks = 4;
 
 void check(bool holds, const char* what) {
   if (!holds) throw bad_input(what, "attention of sequences");
@@ -91,45 +95,51 @@ SequenceHead head_of(const SequenceAttention& a, const Block& block, std::int64_
   return head;
 }
 
-/// Every thread's scratch, of the thread that calls.
+/// Every thread's memory, kept by the thread that calls.
 class Scratches {
  public:
-  Scratches(const SequenceAttention& a, int threads)
+  /// @param query_blocks how many of them a thread works on at a time
+  Scratches(const SequenceAttention& a, int threads, std::int64_t query_blocks)
       : keys_(kSequenceBlock * round_up(a.shape.key_dim)),
-        values_(kSequenceBlock * round_up(a.shape.value_dim)) {
+        values_(kSequenceBlock * round_up(a.shape.value_dim)),
+        floats_(4 * keys_ + 3 * values_ + 2 * kScores + 2 * kSequenceBlock +
+                query_blocks * query_floats()) {
     thread_local ReusableFloats memory;
-    memory_ = memory.floats(static_cast<std::size_t>(floats() * threads));
+    memory_ = memory.floats(static_cast<std::size_t>(floats_ * threads));
   }
 
   SequenceScratch of(int thread) const {
-    float* next = memory_ + thread * floats();
-    const auto take = [&](std::int64_t count) {
-      float* taken = next;
-      next += count;
-      return taken;
-    };
+    float* next = memory_ + thread * floats_;
+    const auto take = [&](std::int64_t count) { return std::exchange(next, next + count); };
     SequenceScratch s;
-    s.queries = take(keys_);
     s.keys = take(keys_);
     s.keys_t = take(keys_);
     s.dq = take(keys_);
     s.dk = take(keys_);
     s.values = take(values_);
     s.values_t = take(values_);
-    s.mixed = take(values_);
     s.dv = take(values_);
     s.scores = take(kScores);
     s.d_scores = take(kScores);
-    s.rows = take(kRows);
+    s.tops = take(kSequenceBlock);
+    s.shrink = take(kSequenceBlock);
     return s;
+  }
+  SequenceQueries queries(int thread, std::int64_t index) const {
+    float* memory = memory_ + (thread + 1) * floats_ - (index + 1) * query_floats();
+    SequenceQueries q;
+    q.queries = memory;
+    q.mixed = memory + keys_;
+    q.largest = q.mixed + values_;
+    q.sum = q.largest + kSequenceBlock;
+    return q;
   }
 
  private:
-  static constexpr std::int64_t kScores = kSequenceBlock * kSequenceBlock,
-                                kRows = 4 * kSequenceBlock;
-  std::int64_t floats() const { return 5 * keys_ + 4 * values_ + 2 * kScores + kRows; }
+  static constexpr std::int64_t kScores = kSequenceBlock * kSequenceBlock;
+  std::int64_t query_floats() const { return keys_ + values_ + 2 * kSequenceBlock; }
 
-  std::int64_t keys_, values_;
+  std::int64_t keys_, values_, floats_;
   float* memory_;
 };
 
@@ -166,18 +176,44 @@ void attend_sequences(ThreadPool& pool, const SequenceAttention& a, const Tensor
                       const Tensor& log_sums) {
   check(a, out);
   const std::vector<Block> blocks = blocks_of(a.borders);
+  const auto block_count = static_cast<std::int64_t>(blocks.size());
+  const std::int64_t kv_heads = a.shape.kv_heads, group = a.params.heads / kv_heads;
+  // A task is some query blocks of one sequence, next to each other, with all heads of a group. The
+  // more there are, the more seldom keys are made ready; outputs do not depend on it.
+  const std::int64_t most = std::max<std::int64_t>(1, kTaskBlocks / group);
+  const std::int64_t together =
+      block_count * kv_heads >= most * kTasksPerThread * pool.size() ? most : 1;
+  std::vector<std::int64_t> firsts;  // the first block of each task
+  for (std::int64_t i = 0; i < block_count; ++i) {
+    const Block& block = blocks[static_cast<std::size_t>(i)];
+    if (block.index == 0 || i - firsts.back() == together) firsts.push_back(i);
+  }
+  firsts.push_back(block_count);
+
   const SequenceAttentionKernels& kernels = *float_kernels().sequence_attention;
-  const Scratches scratches(a, pool.size());
-  const std::int64_t tasks = static_cast<std::int64_t>(blocks.size()) * a.params.heads;
+  const Scratches scratches(a, pool.size(), together * group);
+  const std::int64_t tasks = (static_cast<std::int64_t>(firsts.size()) - 1) * kv_heads;
   std::atomic<std::int64_t> next{0};
   pool.run([&](int thread, int) {
     const SequenceScratch scratch = scratches.of(thread);
+    std::vector<SequenceQueries> queries;
+    for (std::int64_t i = 0; i < together * group; ++i) {
+      queries.push_back(scratches.queries(thread, i));
+    }
     for (;;) {
       // From the last on: a sequence's later queries see more and take longer.
       const std::int64_t task = tasks - 1 - next.fetch_add(1, std::memory_order_relaxed);
       if (task < 0) return;
-      const Block& block = blocks[static_cast<std::size_t>(task / a.params.heads)];
-      kernels.attend(head_of(a, block, task % a.params.heads, out, log_sums), block.index, scratch);
+      const auto run = static_cast<std::size_t>(task / kv_heads);
+      std::size_t count = 0;
+      for (std::int64_t i = firsts[run]; i < firsts[run + 1]; ++i) {
+        for (std::int64_t h = 0; h < group; ++h, ++count) {
+          const Block& block = blocks[static_cast<std::size_t>(i)];
+          queries[count].head = head_of(a, block, task % kv_heads * group + h, out, log_sums);
+          queries[count].block = block.index;
+        }
+      }
+      kernels.attend(queries.data(), static_cast<std::int64_t>(count), scratch);
     }
   });
 }
@@ -198,7 +234,7 @@ void attend_sequences_backward(ThreadPool& pool, const SequenceAttention& a, con
 
   const std::int64_t kv_heads = a.shape.kv_heads, group = a.params.heads / kv_heads;
   const SequenceAttentionKernels& kernels = *float_kernels().sequence_attention;
-  const Scratches scratches(a, pool.size());
+  const Scratches scratches(a, pool.size(), 1);
   struct Unit {
     Block keys;
     std::int64_t kv_head;
@@ -219,10 +255,12 @@ void attend_sequences_backward(ThreadPool& pool, const SequenceAttention& a, con
 
   /// Steps (query block, head of the group) whose gradients a unit has added.
   const auto done = std::make_unique<std::atomic<std::int64_t>[]>(units.size());
-  const auto run_unit = [&](std::size_t index, const SequenceScratch& scratch) {
+  const auto run_unit = [&](std::size_t index, const SequenceScratch& scratch,
+                            SequenceQueries& queries) {
     const Block& keys = units[index].keys;
     const std::int64_t first_head = units[index].kv_head * group;
-    SequenceHead head = head_of(a, keys, first_head, out, log_sums);
+    SequenceHead& head = queries.head;
+    head = head_of(a, keys, first_head, out, log_sums);
     kernels.start_keys(head, keys.index, scratch);
     const auto [first, end] = seeing_blocks(a.params, keys);
     for (std::int64_t step = first * group; step < end * group; ++step) {
@@ -233,11 +271,12 @@ void attend_sequences_backward(ThreadPool& pool, const SequenceAttention& a, con
       head.means = means.row(keys.first_row) + h;
       head.dq = dq.tensor.row(keys.first_row) + h * a.shape.key_dim;
       head.dq_stride = dq.tensor.stride;
-      kernels.backward(head, step / group, keys.index, scratch);
+      queries.block = step / group;
+      kernels.backward(queries, keys.index, scratch);
       if (keys.index > 0) {
         while (done[index - 1].load(std::memory_order_acquire) <= step) std::this_thread::yield();
       }
-      kernels.add_queries(head, step / group, scratch);
+      kernels.add_queries(head, queries.block, scratch);
       done[index].store(step + 1, std::memory_order_release);
     }
     done[index].store(std::numeric_limits<std::int64_t>::max(), std::memory_order_release);
@@ -248,18 +287,20 @@ void attend_sequences_backward(ThreadPool& pool, const SequenceAttention& a, con
                         dv.tensor.stride, dv.add);
   };
 
-  const bool whole = static_cast<std::int64_t>(chains.size()) - 1 >= kChainsPerThread * pool.size();
+  const bool whole = static_cast<std::int64_t>(chains.size()) - 1 >= kTasksPerThread * pool.size();
   std::atomic<std::size_t> next{0};
   pool.run([&](int thread, int) {
     const SequenceScratch scratch = scratches.of(thread);
+    SequenceQueries queries = scratches.queries(thread, 0);
     for (;;) {
       const std::size_t taken = next.fetch_add(1, std::memory_order_relaxed);
       if (whole) {
         if (taken + 1 >= chains.size()) return;
-        for (std::size_t i = chains[taken]; i < chains[taken + 1]; ++i) run_unit(i, scratch);
+        for (std::size_t i = chains[taken]; i < chains[taken + 1]; ++i)
+          run_unit(i, scratch, queries);
       } else {
         if (taken >= units.size()) return;
-        run_unit(taken, scratch);
+        run_unit(taken, scratch, queries);
       }
     }
   });

@@ -51,6 +51,23 @@ JIELONG_KERNEL void copy_block(const float* from, std::int64_t stride, std::int6
   }
 }
 
+/// Asks for rows to be brought into the second-level cache: they are short and far apart, which the
+/// processor does not foresee.
+JIELONG_KERNEL void fetch_block(const float* from, std::int64_t stride, std::int64_t count,
+                                std::int64_t dim) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    fetch(reinterpret_cast<const std::byte*>(from + i * stride), dim * 4);
+  }
+}
+
+/// Asks for a block of keys and values.
+JIELONG_KERNEL void fetch_keys(const SequenceHead& head, std::int64_t block) {
+  const Positions keys = block_rows(head, block);
+  const std::int64_t count = keys.end - keys.begin;
+  fetch_block(head.k + keys.begin * head.k_stride, head.k_stride, count, head.key_dim);
+  fetch_block(head.v + keys.begin * head.v_stride, head.v_stride, count, head.value_dim);
+}
+
 /// to (dim rounded up to 16, kSequenceBlock) = transpose of from (count, dim), 0 beyond both.
 void transpose_block(const float* from, std::int64_t stride, std::int64_t count, std::int64_t dim,
                      float* to) {
@@ -127,89 +144,114 @@ JIELONG_KERNEL void clear_outside(float* scores, Positions range) {
   }
 }
 
-/// What is known of the queries of a block, from the keys so far.
-struct RunningSoftmax {
-  float *largest, *sum;  ///< (b) the largest score, and Σ exp(score − largest)
-  float *tops, *shrink;  ///< (b) of the block at hand, and what earlier weights are multiplied by
-};
+/// Takes the rows of a block of queries, scaled; nothing is known of them yet.
+void start_queries(const SequenceQueries& of) {
+  const SequenceHead& head = of.head;
+  const Positions queries = block_rows(head, of.block);
+  const std::int64_t rows = queries.end - queries.begin;
+  copy_block(head.q + queries.begin * head.q_stride, head.q_stride, rows, head.key_dim, head.scale,
+             of.queries, head.key_stride);
+  clear(of.mixed, rows * head.value_stride);
+  for (std::int64_t i = 0; i < kSequenceBlock; i += kLanes) {
+    store(of.largest + i, splat(-kScoreLimit));
+    store(of.sum + i, zero());
+  }
+}
 
 /// The scores become weights; what was summed before shrinks to the new largest score.
-void weigh_block(const SequenceHead& head, Positions queries, Positions keys,
-                 const RunningSoftmax& state, const SequenceScratch& scratch, bool first) {
+void weigh_block(const SequenceQueries& of, Positions queries, Positions keys,
+                 const SequenceScratch& scratch, bool is_first) {
+  const SequenceHead& head = of.head;
   const std::int64_t rows = queries.end - queries.begin;
   const auto range_of = [&](std::int64_t row) { return seen(head, queries.begin + row, keys); };
   // In two sweeps, so that the reductions of neighbouring rows overlap.
   for (std::int64_t row = 0; row < rows; ++row) {
     const Positions range = range_of(row);
-    state.tops[row] = range.begin < range.end
-                          ? cap_row(scratch.scores + row * kSequenceBlock, range, head.soft_cap)
-                          : -kScoreLimit;
+    scratch.tops[row] = range.begin < range.end
+                            ? cap_row(scratch.scores + row * kSequenceBlock, range, head.soft_cap)
+                            : -kScoreLimit;
   }
-  for (std::int64_t i = 0; i < kSequenceBlock; i += kLanes) {
-    const Floats before = load(state.largest + i), now = max(load(state.tops + i), before);
-    store(state.shrink + i, exp_below_one(before - now));
-    store(state.largest + i, now);
+  for (std::int64_t i = 0; i < rows; i += kLanes) {
+    const Floats before = load(of.largest + i), now = max(load(scratch.tops + i), before);
+    store(scratch.shrink + i, exp_below_one(before - now));
+    store(of.largest + i, now);
   }
   for (std::int64_t row = 0; row < rows; ++row) {
     float* scores = scratch.scores + row * kSequenceBlock;
     const Positions range = range_of(row);
-    const float shrink = state.shrink[row];
+    const float shrink = scratch.shrink[row];
     float mass = 0;
-    if (range.begin < range.end) mass = weigh_row(scores, range, state.largest[row]);
+    if (range.begin < range.end) mass = weigh_row(scores, range, of.largest[row]);
     clear_outside(scores, range);
-    state.sum[row] = fma(state.sum[row], shrink, mass);
-    if (first) continue;
-    float* mixed = scratch.mixed + row * head.value_stride;
+    of.sum[row] = fma(of.sum[row], shrink, mass);
+    if (is_first || shrink == 1) continue;
+    float* mixed = of.mixed + row * head.value_stride;
     for (std::int64_t i = 0; i < head.value_stride; i += kLanes) {
       store(mixed + i, load(mixed + i) * splat(shrink));
     }
   }
 }
 
-void attend_sequence(const SequenceHead& head, std::int64_t block, const SequenceScratch& scratch) {
-  const Positions queries = block_rows(head, block);
-  const std::int64_t rows = queries.end - queries.begin;
-  const RunningSoftmax state = {scratch.rows, scratch.rows + kSequenceBlock,
-                                scratch.rows + 2 * kSequenceBlock,
-                                scratch.rows + 3 * kSequenceBlock};
-  for (std::int64_t i = 0; i < kSequenceBlock; i += kLanes) {
-    store(state.largest + i, splat(-kScoreLimit));
-    store(state.tops + i, splat(-kScoreLimit));
-    store(state.sum + i, zero());
-  }
-  clear(scratch.mixed, rows * head.value_stride);
-  copy_block(head.q + queries.begin * head.q_stride, head.q_stride, rows, head.key_dim, head.scale,
-             scratch.queries, head.key_stride);
-
-  const Positions all = seen_together(head, queries.begin, rows, {0, head.length});
-  const std::int64_t first = all.begin / kSequenceBlock;
-  for (std::int64_t i = first; i * kSequenceBlock < all.end; ++i) {
-    const Positions keys = block_rows(head, i);
-    const std::int64_t count = keys.end - keys.begin;
-    transpose_block(head.k + keys.begin * head.k_stride, head.k_stride, count, head.key_dim,
-                    scratch.keys_t);
-    copy_block(head.v + keys.begin * head.v_stride, head.v_stride, count, head.value_dim, 1,
-               scratch.values, head.value_stride);
-    multiply_keys(head, queries, keys, scratch.queries, head.key_stride, head.key_dim,
-                  scratch.keys_t, scratch.scores);
-    weigh_block(head, queries, keys, state, scratch, i == first);
-    add_keys(head, queries, keys, scratch.scores, scratch.values, head.value_stride, scratch.mixed);
-  }
-  for (std::int64_t row = 0; row < rows; ++row) {
-    const Floats share = splat(1 / state.sum[row]);
-    const float* mixed = scratch.mixed + row * head.value_stride;
-    float* out = head.out + (queries.begin + row) * head.out_stride;
+void finish_queries(const SequenceQueries& of) {
+  const SequenceHead& head = of.head;
+  const Positions queries = block_rows(head, of.block);
+  for (std::int64_t row = queries.begin; row < queries.end; ++row) {
+    const std::int64_t i = row - queries.begin;
+    const Floats share = splat(1 / of.sum[i]);
+    const float* mixed = of.mixed + i * head.value_stride;
+    float* out = head.out + row * head.out_stride;
     each(head.value_dim, [&](auto at) { at.put(out, load(mixed + at.i) * share); });
-    if (head.log_sums == nullptr) continue;
-    head.log_sums[(queries.begin + row) * head.sums_stride] =
-        state.largest[row] + __builtin_logf(state.sum[row]);
+    if (head.log_sums != nullptr) {
+      head.log_sums[row * head.sums_stride] = of.largest[i] + __builtin_logf(of.sum[i]);
+    }
   }
+}
+
+void attend_sequence(const SequenceQueries* queries, std::int64_t count,
+                     const SequenceScratch& scratch) {
+  // Tops beyond the rows of a block are read, too: with a number, whatever it is.
+  for (std::int64_t i = 0; i < kSequenceBlock; i += kLanes) store(scratch.tops + i, zero());
+  // Blocks of keys that query block `of` sees.
+  const auto blocks_of = [&](const SequenceQueries& of) -> Positions {
+    const Positions rows = block_rows(of.head, of.block);
+    const Positions all =
+        seen_together(of.head, rows.begin, rows.end - rows.begin, {0, of.head.length});
+    return {all.begin / kSequenceBlock, (all.end + kSequenceBlock - 1) / kSequenceBlock};
+  };
+  const SequenceHead& head = queries[0].head;
+  Positions all = blocks_of(queries[0]);
+  fetch_keys(head, all.begin);
+  for (std::int64_t i = 0; i < count; ++i) {
+    start_queries(queries[i]);
+    const Positions own = blocks_of(queries[i]);
+    all = {smaller(all.begin, own.begin), larger(all.end, own.end)};
+  }
+  for (std::int64_t block = all.begin; block < all.end; ++block) {
+    const Positions keys = block_rows(head, block);
+    const std::int64_t rows = keys.end - keys.begin;
+    transpose_block(head.k + keys.begin * head.k_stride, head.k_stride, rows, head.key_dim,
+                    scratch.keys_t);
+    copy_block(head.v + keys.begin * head.v_stride, head.v_stride, rows, head.value_dim, 1,
+               scratch.values, head.value_stride);
+    if (block + 1 < all.end) fetch_keys(head, block + 1);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const SequenceQueries& of = queries[i];
+      const Positions own = blocks_of(of), places = block_rows(of.head, of.block);
+      if (block < own.begin || block >= own.end) continue;
+      multiply_keys(of.head, places, keys, of.queries, head.key_stride, head.key_dim,
+                    scratch.keys_t, scratch.scores);
+      weigh_block(of, places, keys, scratch, block == own.begin);
+      add_keys(of.head, places, keys, scratch.scores, scratch.values, head.value_stride, of.mixed);
+    }
+  }
+  for (std::int64_t i = 0; i < count; ++i) finish_queries(queries[i]);
 }
 
 void start_keys(const SequenceHead& head, std::int64_t block, const SequenceScratch& scratch) {
   const Positions keys = block_rows(head, block);
   const std::int64_t count = keys.end - keys.begin;
   const float* k = head.k + keys.begin * head.k_stride;
+  fetch_keys(head, block);
   copy_block(k, head.k_stride, count, head.key_dim, 1, scratch.keys, head.key_stride);
   transpose_block(k, head.k_stride, count, head.key_dim, scratch.keys_t);
   transpose_block(head.v + keys.begin * head.v_stride, head.v_stride, count, head.value_dim,
@@ -260,23 +302,30 @@ void weigh_backward(const SequenceHead& head, Positions queries, Positions keys,
   }
 }
 
-void attend_backward(const SequenceHead& head, std::int64_t query_block, std::int64_t key_block,
+void attend_backward(const SequenceQueries& of, std::int64_t key_block,
                      const SequenceScratch& scratch) {
-  const Positions queries = block_rows(head, query_block), keys = block_rows(head, key_block);
+  const SequenceHead& head = of.head;
+  const Positions queries = block_rows(head, of.block), keys = block_rows(head, key_block);
   const std::int64_t rows = queries.end - queries.begin;
   copy_block(head.q + queries.begin * head.q_stride, head.q_stride, rows, head.key_dim, head.scale,
-             scratch.queries, head.key_stride);
+             of.queries, head.key_stride);
   copy_block(head.d_out + queries.begin * head.d_out_stride, head.d_out_stride, rows,
-             head.value_dim, 1, scratch.mixed, head.value_stride);
-  multiply_keys(head, queries, keys, scratch.queries, head.key_stride, head.key_dim, scratch.keys_t,
+             head.value_dim, 1, of.mixed, head.value_stride);
+  fetch_block(head.dq + queries.begin * head.dq_stride, head.dq_stride, rows, head.key_dim);
+  if (queries.end < head.length) {
+    const std::int64_t next = smaller(kSequenceBlock, head.length - queries.end);
+    fetch_block(head.q + queries.end * head.q_stride, head.q_stride, next, head.key_dim);
+    fetch_block(head.d_out + queries.end * head.d_out_stride, head.d_out_stride, next,
+                head.value_dim);
+  }
+  multiply_keys(head, queries, keys, of.queries, head.key_stride, head.key_dim, scratch.keys_t,
                 scratch.scores);
-  multiply_keys(head, queries, keys, scratch.mixed, head.value_stride, head.value_dim,
-                scratch.values_t, scratch.d_scores);
+  multiply_keys(head, queries, keys, of.mixed, head.value_stride, head.value_dim, scratch.values_t,
+                scratch.d_scores);
   weigh_backward(head, queries, keys, scratch);
-  add_queries_of_keys(head, queries, keys, scratch.scores, scratch.mixed, head.value_stride,
-                      scratch.dv);
-  // The queries in scratch carry the scale of the scores already.
-  add_queries_of_keys(head, queries, keys, scratch.d_scores, scratch.queries, head.key_stride,
+  add_queries_of_keys(head, queries, keys, scratch.scores, of.mixed, head.value_stride, scratch.dv);
+  // The copied queries carry the scale of the scores already.
+  add_queries_of_keys(head, queries, keys, scratch.d_scores, of.queries, head.key_stride,
                       scratch.dk);
   clear(scratch.dq, rows * head.key_stride);
   add_keys(head, queries, keys, scratch.d_scores, scratch.keys, head.key_stride, scratch.dq);

@@ -38,16 +38,25 @@ struct SequenceHead {
   std::int64_t dq_stride = 0;
 };
 
-/// One thread's memory; b = kSequenceBlock.
+/// A block of queries of one head on its way through the keys; b = kSequenceBlock.
+struct SequenceQueries {
+  SequenceHead head;
+  std::int64_t block = 0;
+  float* queries = nullptr;  ///< (b, key_stride), scaled
+  float* mixed = nullptr;    ///< (b, value_stride) Σ weight · value; backward: d_out
+  float* largest = nullptr;  ///< (b) largest score so far
+  float* sum = nullptr;      ///< (b) Σ exp(score − largest)
+};
+
+/// What one thread knows of a block of keys, and room for its scores.
 struct SequenceScratch {
-  float* queries = nullptr;   ///< (b, key_stride), scaled
   float* keys = nullptr;      ///< (b, key_stride)
   float* keys_t = nullptr;    ///< (key_stride, b)
   float* values = nullptr;    ///< (b, value_stride)
   float* values_t = nullptr;  ///< (value_stride, b)
   float* scores = nullptr;    ///< (b, b) then the weights of keys
-  float* mixed = nullptr;     ///< (b, value_stride) Σ weight · value; backward: d_out
-  float* rows = nullptr;      ///< (4, b) what is known of each query: see the kernels
+  float* tops = nullptr;      ///< (b) largest scores of the block at hand
+  float* shrink = nullptr;    ///< (b) what earlier weights are multiplied by
   // Backward only.
   float* d_scores = nullptr;  ///< (b, b)
   float* dq = nullptr;        ///< (b, key_stride)
@@ -56,12 +65,14 @@ struct SequenceScratch {
 };
 
 struct SequenceAttentionKernels {
-  /// Writes rows of block `block` of the output, and their log_sums.
-  void (*attend)(const SequenceHead& head, std::int64_t block, const SequenceScratch& scratch);
+  /// Writes the outputs of `count` blocks of queries that share a key/value head, and their
+  /// log_sums: a block of keys is made ready once for all.
+  void (*attend)(const SequenceQueries* queries, std::int64_t count,
+                 const SequenceScratch& scratch);
   /// Makes a block of keys and values ready; its gradients in scratch become 0.
   void (*start_keys)(const SequenceHead& head, std::int64_t block, const SequenceScratch& scratch);
   /// From one block of queries: adds to scratch.dk and scratch.dv, overwrites scratch.dq.
-  void (*backward)(const SequenceHead& head, std::int64_t query_block, std::int64_t key_block,
+  void (*backward)(const SequenceQueries& queries, std::int64_t key_block,
                    const SequenceScratch& scratch);
   /// head.dq += scratch.dq.
   void (*add_queries)(const SequenceHead& head, std::int64_t block, const SequenceScratch& scratch);
