@@ -93,10 +93,8 @@ std::shared_ptr<Model> Model::create(const Hyperparameters& wanted, const Create
   MetadataBuilder metadata;
   put_hyperparameters(hyper, metadata);
   const std::string encoded = tokenizer.encode();
-  for (const MetaValue& value :
-       parse_metadata(std::as_bytes(std::span(encoded)), "tokenizer").values()) {
-    metadata.set(value);
-  }
+  const Metadata of_tokenizer = parse_metadata(std::as_bytes(std::span(encoded)), "tokenizer");
+  for (const MetaValue& value : of_tokenizer.values()) metadata.set(value);
   std::shared_ptr<Model> model(new Model());
   model->path_ = "new model";
   model->theta_ = std::make_shared<Theta>();

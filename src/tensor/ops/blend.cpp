@@ -19,14 +19,18 @@ void backward(Pass& pass, const WeightVector& share, const Tensor& x, const Tens
   const Tape::Sum dx = tape.sum(x), dother = tape.sum(other);
   std::vector<double> slopes(static_cast<std::size_t>(x.rows));  // of each row along λ
   pass.pool().for_range(x.rows, 1, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> scaled(static_cast<std::size_t>(x.channels));
     for (std::int64_t i = begin; i < end; ++i) {
       slopes[static_cast<std::size_t>(i)] =
           static_cast<double>(backward_vectors().dot(dy.row(i), other.row(i), x.channels)) -
           static_cast<double>(backward_vectors().dot(dy.row(i), x.row(i), x.channels));
       for (const auto& [sum, factor] : {std::pair{&dx, 1 - lambda}, std::pair{&dother, lambda}}) {
+        // Rounded before it is added, as when checkpointing hands it on.
+        std::copy_n(dy.row(i), x.channels, scaled.data());
+        vectors().scale(factor, scaled.data(), x.channels);
         float* to = sum->tensor.row(i);
         if (sum->first) std::fill_n(to, x.channels, 0.0f);
-        vectors().add_scaled(factor, dy.row(i), to, x.channels);
+        vectors().add_scaled(1, scaled.data(), to, x.channels);
       }
     }
   });
