@@ -27,12 +27,12 @@ struct LoadOptions {
 struct CreateOptions {
   std::uint64_t seed = 1;
   /// A tokenizer.json, a folder that has one, or a model whose tokenizer to take; empty: none.
-  std::filesystem::path tokenizer;
+  std::filesystem::path tokenizer = {};
   bool tied_embeddings = true;  ///< the token embedding is the head, too
   float deviation = 0.02f;      ///< of the first values; see new_weights.h
   /// Tensors to make where layers find them optional, besides the family's own, as patterns:
   /// "blk.{}.attn_q_norm.weight" for norms of queries, "blk.{}.attn_q.bias" for biases.
-  std::vector<std::string> optional_tensors;
+  std::vector<std::string> optional_tensors = {};
 };
 
 /// f_θ: an architecture with its weights, and the tokens it speaks. Immutable after
