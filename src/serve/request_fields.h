@@ -81,8 +81,4 @@ class RequestFields {
 /// A value in a few words for an error message: "a list", "the text \"abc\"", "5".
 std::string describe(const OrderedJson& value);
 
-/// Of `known` the one most like `word`, when it is near enough to be a typing error of it.
-std::optional<std::string> most_similar(std::string_view word,
-                                        const std::vector<std::string>& known);
-
 }  // namespace jielong::serve
