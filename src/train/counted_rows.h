@@ -7,11 +7,11 @@
 
 namespace jielong {
 
-/// The rows of a batch that have targets, which are all that a head has to look at.
+/// What a batch's output rows are to predict.
 struct CountedRows {
+  /// Throws Error(internal) for a batch that contradicts itself.
   explicit CountedRows(const TrainingBatch& batch);
 
-  Batch batch;                         ///< the same, with those rows as output
   std::vector<std::int32_t> targets;   ///< (output rows)
   std::vector<std::int32_t> sequence;  ///< (output rows) whose row it is
 };

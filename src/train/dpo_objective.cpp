@@ -17,14 +17,14 @@ PredictionLoss loss_of(const Stack& stack, const CountedRows& rows) {
   return loss;
 }
 
-/// log p of every sequence's targets: Σ over its counted rows.
+/// (sequences) log p of each one's targets: Σ over its counted rows.
 std::vector<double> log_probabilities(Pass& pass, const Stack& stack, const Tensor& hidden,
-                                      const CountedRows& rows) {
+                                      const CountedRows& rows, std::size_t sequences) {
   std::vector<float> each(rows.targets.size());
   PredictionLoss loss = loss_of(stack, rows);
   loss.log_probabilities = each;
   cross_entropy(pass, hidden, stack.head, loss);
-  std::vector<double> sums(rows.batch.sequences.size());
+  std::vector<double> sums(sequences);
   for (std::size_t i = 0; i < each.size(); ++i) {
     sums[static_cast<std::size_t>(rows.sequence[i])] += static_cast<double>(each[i]);
   }
@@ -67,7 +67,7 @@ double DpoObjective::counted(const TrainingBatch& batch) const {
 
 ObjectiveResult DpoObjective::run(Pass& pass, const TrainingBatch& batch, double scale) {
   const CountedRows rows(batch);
-  const std::size_t sequences = rows.batch.sequences.size();
+  const std::size_t sequences = batch.rows.sequences.size();
   if (sequences % 2 != 0) {
     throw bad_input(fmt::format("{} sequences are no pairs", sequences), "preferences",
                     "let a step and a pass have an even number of sequences");
@@ -77,12 +77,12 @@ ObjectiveResult DpoObjective::run(Pass& pass, const TrainingBatch& batch, double
   {
     const ArenaScope scope(pass.arena());
     const Stack& frozen = reference_->stack();
-    ModelPass model_pass(plain, rows.batch);
-    reference = log_probabilities(plain, frozen, frozen.hidden(model_pass), rows);
+    ModelPass model_pass(plain, batch.rows);
+    reference = log_probabilities(plain, frozen, frozen.hidden(model_pass), rows, sequences);
   }
-  ModelPass model_pass(pass, rows.batch);
+  ModelPass model_pass(pass, batch.rows);
   const Tensor states = hidden(model_pass, counted(batch), scale);
-  const std::vector<double> policy = log_probabilities(plain, stack(), states, rows);
+  const std::vector<double> policy = log_probabilities(plain, stack(), states, rows, sequences);
 
   ObjectiveResult result;
   double margins = 0, chosen_rewards = 0, rejected_rewards = 0;

@@ -17,22 +17,20 @@ void ObjectiveResult::add(const ObjectiveResult& other) {
   for (std::size_t i = 0; i < other.sums.size(); ++i) sums[i] += other.sums[i];
 }
 
-CountedRows::CountedRows(const TrainingBatch& all) : batch(all.rows) {
-  if (all.targets.size() != all.rows.tokens.size()) {
-    throw Error(ErrorKind::internal,
-                fmt::format("{} targets for {} rows", all.targets.size(), all.rows.tokens.size()),
-                "training batch");
-  }
-  batch.output_rows.clear();
-  for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
-    const SequenceRows& rows = batch.sequences[i];
-    for (std::int64_t row = rows.first_row; row < rows.first_row + rows.count; ++row) {
-      const Token target = all.targets[static_cast<std::size_t>(row)];
-      if (target == TrainingBatch::kNoTarget) continue;
-      batch.output_rows.push_back(row);
-      targets.push_back(target);
-      sequence.push_back(static_cast<std::int32_t>(i));
+CountedRows::CountedRows(const TrainingBatch& batch) {
+  const Batch& rows = batch.rows;
+  std::size_t current = 0;
+  for (const std::int64_t row : rows.output_rows) {
+    const auto behind = [&] {
+      return rows.sequences[current].first_row + rows.sequences[current].count <= row;
+    };
+    while (current < rows.sequences.size() && behind()) ++current;
+    if (current == rows.sequences.size() || batch.targets.size() != rows.tokens.size() ||
+        batch.targets[static_cast<std::size_t>(row)] == TrainingBatch::kNoTarget) {
+      throw Error(ErrorKind::internal, fmt::format("row {} has no target", row), "training batch");
     }
+    targets.push_back(batch.targets[static_cast<std::size_t>(row)]);
+    sequence.push_back(static_cast<std::int32_t>(current));
   }
 }
 
@@ -71,7 +69,7 @@ double TokenObjective::counted(const TrainingBatch& batch) const {
 ObjectiveResult TokenObjective::run(Pass& pass, const TrainingBatch& batch, double scale) {
   const CountedRows rows(batch);
   if (rows.targets.empty()) return {};
-  ModelPass model_pass(pass, rows.batch);
+  ModelPass model_pass(pass, batch.rows);
   const Tensor states = hidden(model_pass, static_cast<double>(rows.targets.size()), scale);
   PredictionLoss loss;
   loss.targets = rows.targets;

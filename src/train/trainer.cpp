@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -66,9 +67,14 @@ Trainer::Trainer(ThreadPool& pool, Parameters& parameters, Objective& objective,
   if (options_.ema_decay != 0) {
     ema_ = std::make_unique<Ema>(pool_, optimizer_->parameters(), options_.ema_decay);
   }
-  pass_sequences_ = options_.pass_sequences > 0 ? options_.pass_sequences
-                                                : (options_.sequences + ranks() - 1) / ranks();
-  if ((options_.sequences + pass_sequences_ - 1) / pass_sequences_ < ranks()) {
+  // As many as a rank has in a step; rather fewer than that a rank has none.
+  pass_sequences_ = options_.pass_sequences;
+  const auto passes = [&] { return (options_.sequences + pass_sequences_ - 1) / pass_sequences_; };
+  if (pass_sequences_ == 0) pass_sequences_ = (options_.sequences + ranks() - 1) / ranks();
+  if (options_.pass_sequences == 0 && passes() < ranks()) {
+    pass_sequences_ = std::max<std::int64_t>(1, options_.sequences / ranks());
+  }
+  if (passes() < ranks()) {
     throw bad_input(fmt::format("{} processes are too many for {} sequences a step in passes of {}",
                                 ranks(), options_.sequences, pass_sequences_),
                     "sequences of a step", "let a step have more sequences, or a pass fewer");
@@ -152,6 +158,19 @@ void Trainer::update(double gradient_norm) {
   if (ema_ != nullptr) ema_->update();
 }
 
+/// The first rank's text that is not empty.
+std::string Trainer::first_of_ranks(const std::string& mine) const {
+  std::string first = mine;
+  for (int root = 0; root < ranks() && parts_.communicator != nullptr; ++root) {
+    std::string text = mine.substr(0, 255);
+    text.resize(256, '\0');
+    parts_.communicator->broadcast(std::as_writable_bytes(std::span(text)), root);
+    first = text.c_str();
+    if (!first.empty()) break;
+  }
+  return first;
+}
+
 void Trainer::check_finite(const std::vector<TrainingBatch>& passes, double loss, double norm) {
   if (std::isfinite(loss) && std::isfinite(norm)) return;
   std::string found;
@@ -160,17 +179,9 @@ void Trainer::check_finite(const std::vector<TrainingBatch>& passes, double loss
     found =
         first_not_finite_value(parameters_, objective_, workspace_, options_.precision, passes[i]);
   }
-  if (found.empty()) found = first_not_finite_gradient(parameters_);
-  // Only the rank whose share of the data brought it may have seen it.
-  for (int root = 0; root < ranks() && parts_.communicator != nullptr; ++root) {
-    std::vector<std::byte> name(256);
-    const std::string mine = found.substr(0, name.size() - 1);
-    std::copy_n(reinterpret_cast<const std::byte*>(mine.data()), mine.size(), name.begin());
-    parts_.communicator->broadcast(std::span(name), root);
-    if (name.front() == std::byte{0}) continue;
-    found = reinterpret_cast<const char*>(name.data());
-    break;
-  }
+  // Gradients have been added up, and what is wrong with one rank's is now wrong with others'.
+  found = first_of_ranks(found);
+  if (found.empty()) found = first_of_ranks(first_not_finite_gradient(parameters_));
   throw NotFinite(found.empty() ? "gradient norm" : found);
 }
 

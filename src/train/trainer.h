@@ -142,6 +142,7 @@ class Trainer {
   void add_over_ranks(ObjectiveResult& result) const;
   double gradient_norm() const;
   void update(double gradient_norm);
+  std::string first_of_ranks(const std::string& mine) const;
   void check_finite(const std::vector<TrainingBatch>& passes, double loss, double norm);
 
   bool due(std::int64_t every) const { return every > 0 && progress_.step % every == 0; }

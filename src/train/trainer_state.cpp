@@ -78,8 +78,9 @@ std::vector<StateTensor> Trainer::state_tensors() {
     const auto names = optimizer_->state_names(*parameter);
     for (std::size_t i = 0; i < names.size(); ++i) {
       float* values = owner == rank() ? optimizer_->state(*parameter, i) : nullptr;
-      tensors.push_back(
-          {fmt::format("optimizer.{}.{}", parameter->name, names[i]), parameter, values, owner});
+      tensors.push_back({fmt::format("{}.{}.{}", name(optimizer_->settings(*parameter).kind),
+                                     parameter->name, names[i]),
+                         parameter, values, owner});
     }
   }
   if (ema_ != nullptr) {
@@ -197,7 +198,12 @@ void Trainer::prune() const {
   if (options_.keep_best && progress_.best_checkpoint >= 0) {
     spared.push_back(progress_.best_checkpoint);
   }
-  prune_checkpoints(options_.checkpoints, options_.keep_last, spared);
+  try {
+    prune_checkpoints(options_.checkpoints, options_.keep_last, spared);
+  } catch (const Error& error) {
+    // A disk that does not let go of old checkpoints has the new one all the same.
+    if (error.kind() != ErrorKind::io) throw;
+  }
 }
 
 void Trainer::read_state(const Checkpoint& checkpoint) {
