@@ -39,6 +39,19 @@ export function seconds(value: number): string {
   return format.format(value);
 }
 
+/** A time that may be long: in seconds, minutes or hours, whichever says enough. */
+export function duration(value: number): string {
+  if (value < 90) return seconds(Math.round(value));
+  const hours = value >= 5400;
+  const format = new Intl.NumberFormat(language.value, {
+    style: 'unit',
+    unit: hours ? 'hour' : 'minute',
+    unitDisplay: 'short',
+    maximumFractionDigits: hours ? 1 : 0,
+  });
+  return format.format(value / (hours ? 3600 : 60));
+}
+
 export function bytes(value: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   const power = value > 0 ? Math.min(units.length - 1, Math.floor(Math.log10(value) / 3)) : 0;

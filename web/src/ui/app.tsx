@@ -6,6 +6,8 @@ import type { Chat } from '../chat/types';
 import { DicePanel, Peek } from '../dice/panel';
 import { pin, pinned } from '../dice/selection';
 import { bytes, t } from '../i18n';
+import { place } from '../runs/state';
+import { Runs } from '../runs/view';
 import { chosenModel, tokenView } from '../settings/preferences';
 import { Composer } from './composer';
 import { Dialogs } from './dialogs';
@@ -199,14 +201,18 @@ export function App() {
     >
       <Sidebar />
       {sidebarOpen.value && <div class="shade" onClick={() => (sidebarOpen.value = false)} />}
-      <main class="main">
-        <Bar />
-        <Thread />
-        <div class="foot">
-          <Composer />
-          <p class="hint">{t('footHint')}</p>
-        </div>
-      </main>
+      {place.value === 'runs' ? (
+        <Runs />
+      ) : (
+        <main class="main">
+          <Bar />
+          <Thread />
+          <div class="foot">
+            <Composer />
+            <p class="hint">{t('footHint')}</p>
+          </div>
+        </main>
+      )}
       {pinned.value ? <DicePanel /> : settingsOpen.value ? <SettingsPanel /> : null}
       <Peek />
       <Dialogs />

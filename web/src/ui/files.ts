@@ -14,10 +14,15 @@ export async function downloadChats(chats: Chat[], withDice: boolean): Promise<v
     }
   }
   const text = exportChats(chats, withDice ? tracesOf : () => undefined);
-  const address = URL.createObjectURL(new Blob([text], { type: 'application/json' }));
+  const name = `jielong-${new Date().toISOString().slice(0, 10)}.json`;
+  saveFile(new Blob([text], { type: 'application/json' }), name);
+}
+
+export function saveFile(content: Blob, name: string): void {
+  const address = URL.createObjectURL(content);
   const link = document.createElement('a');
   link.href = address;
-  link.download = `jielong-${new Date().toISOString().slice(0, 10)}.json`;
+  link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }

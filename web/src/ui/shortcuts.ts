@@ -6,7 +6,7 @@ import type { Key } from '../i18n';
 import { isComposing } from './composer';
 import { copyText } from './copy-button';
 import { activeModel } from './model-state';
-import { openChat } from './sidebar';
+import { openChat, openRuns } from './sidebar';
 import {
   dialog,
   editing,
@@ -59,6 +59,7 @@ export const shortcuts: Shortcut[] = [
   { label: 'nextChat', keys: ['Alt', '↓'], code: 'ArrowDown', run: () => nextChat(1) },
   { label: 'toComposer', keys: ['Alt', 'I'], code: 'KeyI', run: focusComposer },
   { label: 'pickModel', keys: ['Alt', 'M'], code: 'KeyM', run: openModelPicker },
+  { label: 'trainings', keys: ['Alt', 'L'], code: 'KeyL', run: openRuns },
   { label: 'settings', keys: ['Alt', 'S'], code: 'KeyS', run: toggleSettings },
   {
     label: 'regenerate',

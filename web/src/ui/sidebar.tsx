@@ -3,19 +3,29 @@ import { search, type Found } from '../chat/search';
 import { changed, chats, currentId, durable, runOf, save } from '../chat/store';
 import { reveal } from '../chat/tree';
 import type { Chat } from '../chat/types';
+import { pin } from '../dice/selection';
 import { t } from '../i18n';
+import { goTo, place } from '../runs/state';
 import { chooseLanguage, language, theme, themes, type Theme } from '../settings/preferences';
 import { isComposing } from './composer';
 import { downloadChats, pickImport } from './files';
 import { Icon, type IconName } from './icons';
 import { Menu } from './menu';
-import { dialog, focusComposer, query, renaming, sidebarOpen } from './view-state';
+import { dialog, focusComposer, query, renaming, settingsOpen, sidebarOpen } from './view-state';
 import { Wordmark } from './wordmark';
 
 export function openChat(id: string | null): void {
+  goTo('chats');
   currentId.value = id;
   sidebarOpen.value = false;
   focusComposer();
+}
+
+export function openRuns(): void {
+  pin(null);
+  settingsOpen.value = false;
+  sidebarOpen.value = false;
+  goTo('runs');
 }
 
 function Rename({ chat }: { chat: Chat }) {
@@ -71,7 +81,7 @@ function Entry({ found }: { found: Found }) {
       <button
         type="button"
         class="entry-open"
-        aria-current={currentId.value === chat.id ? 'page' : undefined}
+        aria-current={place.value === 'chats' && currentId.value === chat.id ? 'page' : undefined}
         onClick={open}
       >
         <span class="entry-title">{title}</span>
@@ -209,6 +219,15 @@ export function Sidebar() {
         {found.length === 0 && query.value !== '' && <li class="nothing">{t('nothingFound')}</li>}
       </ul>
       {!durable.value && <p class="hint warning">{t('notDurable')}</p>}
+      <button
+        type="button"
+        class="to-runs"
+        aria-current={place.value === 'runs' ? 'page' : undefined}
+        onClick={openRuns}
+      >
+        <Icon name="curve" />
+        {t('trainings')}
+      </button>
       <Foot />
     </nav>
   );

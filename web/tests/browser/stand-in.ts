@@ -45,6 +45,24 @@ function tokenize(text: string): string[] {
   return text.match(/ ?[A-Za-z]{1,7}|\n+| ?[^\sA-Za-z\n]{1,3}| +/g) ?? [];
 }
 
+const lossAt = (step: number) => 2 + (4 / (step + 10)) * 10;
+
+function summaryOf(run: StandIn['runs'][number]) {
+  return {
+    name: run.name,
+    state: run.state,
+    about: 'Small stories',
+    steps: run.steps,
+    steps_done: run.done,
+    parameters: 3_400_000,
+    seconds: run.done / 2,
+    loss: lossAt(run.done),
+    held_out_loss: lossAt(run.done) + 0.1,
+    bits_per_byte: 1.05,
+    tokens_per_second: 5123.4,
+  };
+}
+
 export class StandIn {
   models: Model[] = [
     { name: 'smollm2', bytes: 98_400_000, loaded: true },
@@ -57,6 +75,8 @@ export class StandIn {
   pace = 2;
   /** 'busy': every chat is refused; 'pull': fetching fails. */
   trouble: '' | 'busy' | 'pull' = '';
+  /** Trainings; the first one gets on with each look at it. */
+  runs: { name: string; state: string; steps: number; done: number }[] = [];
   /** The bodies of the chat requests so far. */
   readonly asked: Record<string, any>[] = [];
   /** Chats whose client went away before the end. */
@@ -104,8 +124,8 @@ export class StandIn {
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = new URL(request.url ?? '/', 'http://x').pathname;
-    if (!path.startsWith('/v1/') && !path.startsWith('/api/')) return this.file(path, response);
+    const path = decodeURIComponent(new URL(request.url ?? '/', 'http://x').pathname);
+    if (!/^\/(?:v1|api|runs)\//.test(path)) return this.file(path === '/runs' ? '/' : path, response);
     if (this.key && request.headers.authorization !== `Bearer ${this.key}`) {
       return this.refuse(response, 401, 'this server wants a key; send it as "Authorization: Bearer KEY"');
     }
@@ -128,6 +148,14 @@ export class StandIn {
       }));
       return this.json(response, 200, { models });
     }
+    if (path === '/v1/runs') {
+      return this.json(response, 200, { object: 'list', data: this.runs.map(summaryOf) });
+    }
+    if (path.startsWith('/v1/runs/')) return this.run(path.slice('/v1/runs/'.length), response);
+    if (path.startsWith('/runs/')) {
+      response.writeHead(200, { 'Content-Type': 'text/html', 'Content-Security-Policy': policy });
+      return void response.end(`<!doctype html><title>report</title><h1>${path.slice(6)}</h1>`);
+    }
     if (path === '/api/pull') return this.pull(body.model, response);
     if (path === '/v1/chat/completions') return this.chat(body, response);
     this.refuse(response, 404, `no route ${path}`);
@@ -142,6 +170,19 @@ export class StandIn {
       'X-Content-Type-Options': 'nosniff',
     });
     createReadStream(name).pipe(response);
+  }
+
+  private run(name: string, response: ServerResponse): void {
+    const run = this.runs.find((entry) => entry.name === name);
+    if (!run) return this.refuse(response, 404, `there is no run "${name}"`);
+    if (run.state === 'running') run.done = Math.min(run.steps, run.done + 50);
+    const step = Array.from({ length: run.done / 10 }, (_, i) => (i + 1) * 10);
+    this.json(response, 200, {
+      run: summaryOf(run),
+      steps: { step, loss: step.map(lossAt) },
+      evaluations: step.filter((at) => at % 100 === 0).map((at) => ({ step: at, loss: lossAt(at) + 0.1 })),
+      samples: [{ step: run.done, prompt: 'Once upon a time', text: ' <b>there</b> was a token.' }],
+    });
   }
 
   private async pull(model: string, response: ServerResponse): Promise<void> {
