@@ -84,7 +84,8 @@ export async function visit(address: string, options: VisitOptions = {}): Promis
     });
     page.on('request', (request) => {
       const url = request.url();
-      if (!url.startsWith(new URL('/', address).href) && !/^(?:data|blob):/.test(url)) faults.push(`a request to ${url}`);
+      if (!url.startsWith(new URL('/', address).href) && !/^(?:data|blob):/.test(url))
+        faults.push(`a request to ${url}`);
     });
   };
   await context.addInitScript(() => {
