@@ -65,6 +65,15 @@ bench-serve: build ## Build llama.cpp from source and compare servers under conc
 	@bench/serve.py --jielong $(JIELONG) --llama build/peers/llama.cpp/bin/llama-server \
 		--out build/bench-serve "$$($(JIELONG) show --path --quiet smollm2)"
 
+.PHONY: bench-training
+bench-training: build ## Compare training with PyTorch, and with llm.c in $$LLM_C_SOURCE (PYTHON: one that has torch)
+	@scripts/install-packages.sh --bench
+	@cmake --preset release -DJIELONG_TESTS=OFF -DJIELONG_BENCH=ON >build/configure.log 2>&1 || \
+		{ cat build/configure.log; exit 1; }
+	@cmake --build --preset release -j $(JOBS) --target bench_training bench_peak
+	@bench/training.py --ours $(BUILD)/bench_training --probe $(BUILD)/bench_peak \
+		--python $(or $(PYTHON),python3) --out build/bench-training
+
 .PHONY: soak
 soak: build ## Put a server of a tiny model under load for ten minutes and look for leaks
 	@tests/clients/load.py --program $(JIELONG) --minutes 10

@@ -1,5 +1,5 @@
-// What this machine allows at most: int8 products of its vector and tile units, and the bytes a
-// second it reads from working sets of given sizes (a small model may live in a large cache).
+// What this machine allows at most: products of its vector and tile units, and the bytes a second
+// it reads from working sets of given sizes (a small model may live in a large cache).
 //
 //   bench_peak [threads=1,2] [megabytes=100,1100]      prints JSON
 //
@@ -10,92 +10,26 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "bench/peaks.h"
 #include "tensor/isa.h"
 #include "tensor/memory.h"
-
-#if defined(__x86_64__) && defined(__linux__)
-#include <sys/syscall.h>
-#include <unistd.h>
-#define JIELONG_X86_PROBES 1
-#else
-#define JIELONG_X86_PROBES 0
-#endif
 
 namespace {
 
 using namespace jielong;
-using Clock = std::chrono::steady_clock;
+using namespace jielong::bench;
 
-constexpr int kPasses = 8;
 constexpr std::int64_t kLine = 64;
 constexpr std::int64_t kUnroll = 8;  // cache lines a step
 
-/// Seconds of the fastest of kPasses calls of `body` on every thread of the pool.
-template <typename Body>
-double best_seconds(ThreadPool& pool, const Body& body) {
-  double best = 1e30;
-  for (int pass = 0; pass < kPasses; ++pass) {
-    const auto start = Clock::now();
-    pool.run(body);
-    best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
-  }
-  return best;
-}
-
 #if JIELONG_X86_PROBES
-
-constexpr std::int64_t kRounds = 200000;
-
-/// Products of int8 pairs: 12 accumulators of 64 products hide the latency of either port.
-[[gnu::target("avx512f,avx512vnni")]] void multiply_vectors() {
-  for (std::int64_t i = 0; i < kRounds; ++i) {
-    asm volatile(
-        "vpdpbusd %%zmm31, %%zmm30, %%zmm0\n vpdpbusd %%zmm31, %%zmm30, %%zmm1\n"
-        "vpdpbusd %%zmm31, %%zmm30, %%zmm2\n vpdpbusd %%zmm31, %%zmm30, %%zmm3\n"
-        "vpdpbusd %%zmm31, %%zmm30, %%zmm4\n vpdpbusd %%zmm31, %%zmm30, %%zmm5\n"
-        "vpdpbusd %%zmm31, %%zmm30, %%zmm6\n vpdpbusd %%zmm31, %%zmm30, %%zmm7\n"
-        "vpdpbusd %%zmm31, %%zmm30, %%zmm8\n vpdpbusd %%zmm31, %%zmm30, %%zmm9\n"
-        "vpdpbusd %%zmm31, %%zmm30, %%zmm10\n vpdpbusd %%zmm31, %%zmm30, %%zmm11\n" ::
-            : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
-              "xmm10", "xmm11");
-  }
-}
-constexpr double kVectorProducts = static_cast<double>(kRounds) * 12 * 64;
-
-struct alignas(64) TileConfig {
-  std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-
-/// 16 x 16 x 64 products an instruction, in four accumulators.
-[[gnu::target("amx-tile,amx-int8")]] void multiply_tiles() {
-  const TileConfig config;
-  asm volatile("ldtilecfg %0" ::"m"(config));
-  for (std::int64_t i = 0; i < kRounds / 10; ++i) {
-    asm volatile(
-        "tdpbusd %%tmm7, %%tmm6, %%tmm0\n tdpbusd %%tmm7, %%tmm5, %%tmm1\n"
-        "tdpbusd %%tmm4, %%tmm6, %%tmm2\n tdpbusd %%tmm4, %%tmm5, %%tmm3\n" ::
-            : "memory");
-  }
-  asm volatile("tilerelease");
-}
-constexpr double kTileProducts = static_cast<double>(kRounds / 10) * 4 * 16 * 16 * 64;
-
-/// Linux lets a process use tile data only after it has asked.
-void ask_for_tiles() {
-  constexpr long kRequestPermission = 0x1023, kTileData = 18;
-  syscall(SYS_arch_prctl, kRequestPermission, kTileData);
-}
 
 /// Fetches ahead, without which a thread has too few lines on the way to reach the limit.
 [[gnu::target("avx512f")]] void read_lines(const std::byte* from, const std::byte* to) {
@@ -172,21 +106,10 @@ int main(int argc, char** argv) {
     if (equals == std::string_view::npos) continue;
     (argument.substr(0, equals) == "threads" ? threads : megabytes) = argument.substr(equals + 1);
   }
-#if JIELONG_X86_PROBES
-  ask_for_tiles();
-#endif
   std::string rows;
   for (const auto count : numbers(threads)) {
     ThreadPool pool(static_cast<int>(count));
-    double vectors = 0, tiles = 0;
-#if JIELONG_X86_PROBES
-    const auto all = static_cast<double>(count);
-    if (can_run(Isa::avx512)) {
-      vectors = kVectorProducts * all / best_seconds(pool, [](int, int) { multiply_vectors(); });
-    }
-    if (can_run(Isa::amx))
-      tiles = kTileProducts * all / best_seconds(pool, [](int, int) { multiply_tiles(); });
-#endif
+    const Peaks peaks = measure_peaks(pool);
     std::string reads;
     for (const auto size : numbers(megabytes)) {
       reads += fmt::format("{}\"{}\": {:.4g}", reads.empty() ? "" : ", ", size,
@@ -194,8 +117,10 @@ int main(int argc, char** argv) {
     }
     rows += fmt::format(
         "{}\n  {{\"threads\": {}, \"vector_products\": {:.4g}, \"tile_products\": {:.4g}, "
-        "\"read_bytes\": {{{}}}}}",
-        rows.empty() ? "" : ",", count, vectors, tiles, reads);
+        "\"f32_products\": {:.4g}, \"bf16_vector_products\": {:.4g}, "
+        "\"bf16_tile_products\": {:.4g}, \"read_bytes\": {{{}}}}}",
+        rows.empty() ? "" : ",", count, peaks.int8_vectors, peaks.int8_tiles, peaks.f32,
+        peaks.bf16_vectors, peaks.bf16_tiles, reads);
   }
   fmt::print("[{}\n]\n", rows);
 }
