@@ -189,7 +189,12 @@ std::vector<float> FileWeights::floats(const std::string& name,
                                        const std::vector<std::int64_t>& shape, std::int64_t first,
                                        std::int64_t count) const {
   const TensorInfo& info = require(name);
-  if (!same_but_for_ones(info.shape, shape)) throw_shape(info, shape, path());
+  std::int64_t total = 1;
+  for (const std::int64_t size : shape) total *= size;
+  const std::vector<std::int64_t> in_a_row{total};
+  if (!same_but_for_ones(info.shape, shape) && !same_but_for_ones(info.shape, in_a_row)) {
+    throw_shape(info, shape, path());
+  }
   std::vector<float> values = to_floats(info, first, count);
   // State space models store log(−A).
   if (info.name.ends_with("A_log")) {

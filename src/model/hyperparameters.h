@@ -47,7 +47,6 @@ struct Hyperparameters {
   std::int64_t expert_feed_forward = 0;
   bool normalize_expert_weights = true;
 
-  std::vector<bool> expert_layer;  ///< (layers) for config.json; files show it by their tensors
   std::int64_t shared_feed_forward = 0;  ///< of an expert that sees every token
 
   /// Sizes of a kind of recurrent layers, in the words of GGUF's "ssm.*" keys.

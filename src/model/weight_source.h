@@ -58,7 +58,7 @@ class WeightSource {
     return values(name, {total}, first, count);
   }
   /// `count` values from `first` on of a tensor of this shape that no matrix product reads, such as
-  /// the taps of a convolution. Dimensions of 1 may be missing or added.
+  /// the taps of a convolution. A file may leave dimensions of 1 out, or have all values in a row.
   virtual WeightVector values(const std::string& name, const std::vector<std::int64_t>& shape,
                               std::int64_t first, std::int64_t count) const = 0;
   /// Rows of a matrix of `total` rows, picked in any order: parts that a file interleaves. Throws

@@ -63,7 +63,8 @@ INSTANTIATE_TEST_SUITE_P(Families, RoundTripLogits,
                          testing::Values("llama", "llama_bias", "llama_rope_llama3",
                                          "llama_rope_linear", "mistral", "qwen2", "qwen2_yarn",
                                          "qwen3", "qwen3_moe", "gemma2", "gemma3", "gpt2", "phi3",
-                                         "phi3_longrope", "phi3_partial", "bert"));
+                                         "phi3_longrope", "phi3_partial", "bert", "mamba", "mamba2",
+                                         "jamba", "falcon_h1", "qwen3_next"));
 
 class RopeFactors : public testing::Test {
  protected:

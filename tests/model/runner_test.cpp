@@ -87,7 +87,8 @@ TEST_P(Determinism, SameBytesForAnyChunkingThreadsBatchAndObserver) {
 
 INSTANTIATE_TEST_SUITE_P(Goldens, Determinism,
                          testing::Values("llama", "mistral", "qwen2", "qwen3_moe", "gemma2",
-                                         "gemma3", "gpt2", "phi3"),
+                                         "gemma3", "gpt2", "phi3", "mamba", "mamba2", "jamba",
+                                         "falcon_h1", "qwen3_next"),
                          [](const auto& family) { return std::string(family.param); });
 
 class RunnerTest : public testing::Test {

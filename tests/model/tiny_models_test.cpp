@@ -89,7 +89,8 @@ INSTANTIATE_TEST_SUITE_P(Goldens, DecoderFamily,
                          testing::Values("llama", "llama_rope_llama3", "llama_rope_linear",
                                          "llama_bias", "mistral", "qwen2", "qwen2_yarn", "qwen3",
                                          "qwen3_moe", "gemma2", "gemma3", "gemma3_rope_linear",
-                                         "gpt2", "phi3", "phi3_longrope", "phi3_partial"),
+                                         "gpt2", "phi3", "phi3_longrope", "phi3_partial", "mamba",
+                                         "mamba2", "jamba", "falcon_h1", "qwen3_next"),
                          [](const auto& family) { return std::string(family.param); });
 
 class GgufTwin : public testing::TestWithParam<const char*> {};
@@ -100,7 +101,8 @@ TEST_P(GgufTwin, LogitsEqualTransformers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Goldens, GgufTwin,
-                         testing::Values("llama", "qwen2", "gemma3", "gpt2", "phi3_partial"),
+                         testing::Values("llama", "qwen2", "gemma3", "gpt2", "phi3_partial", "mamba",
+                                         "mamba2", "jamba", "falcon_h1", "qwen3_next"),
                          [](const auto& family) { return std::string(family.param); });
 
 TEST(TinyModels, ShardedSafetensorsGiveTheSameLogits) {

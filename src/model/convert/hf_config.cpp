@@ -202,11 +202,11 @@ std::pair<std::int64_t, std::int64_t> regular(const Hyperparameters& hyper, cons
   return {found[0], period};
 }
 
-void add_jamba(const Hyperparameters& hyper, OrderedJson& config) {
+void add_jamba(const Hyperparameters& hyper, const ConfigFacts& facts, OrderedJson& config) {
   const auto [attention, attention_period] =
       regular(hyper, "attention", [&](std::int64_t i) { return !hyper.is_recurrent(i); });
   const auto [experts, experts_period] = regular(hyper, "experts", [&](std::int64_t i) {
-    return hyper.expert_layer[static_cast<std::size_t>(i)];
+    return bool{facts.expert_layers[static_cast<std::size_t>(i)]};
   });
   config["attn_layer_offset"] = attention;
   config["attn_layer_period"] = attention_period;
@@ -265,7 +265,7 @@ void add_decoder(const Hyperparameters& hyper, const ConfigFacts& facts, Ordered
             ? static_cast<std::int64_t>(hyper.rope_scaling.original_context)
             : hyper.context_length;
   }
-  if (hyper.family == "jamba") return add_jamba(hyper, config);
+  if (hyper.family == "jamba") return add_jamba(hyper, facts, config);
   if (hyper.family == "falcon-h1") add_falcon_h1(hyper, config);
   if (hyper.family == "qwen3next") add_qwen3next(hyper, config);
   if (hyper.experts > 0) add_experts(hyper, config);

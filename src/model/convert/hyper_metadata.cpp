@@ -20,6 +20,9 @@ class Keys {
     metadata_.set(key(rest), value);
   }
   void flag(std::string_view rest, bool value) const { metadata_.set(key(rest), value); }
+  void flags(std::string_view rest, const std::vector<bool>& values) const {
+    metadata_.set_flags(key(rest), values);
+  }
   void counts(std::string_view rest, const std::vector<std::int32_t>& values) const {
     metadata_.set(key(rest), values);
   }
@@ -81,6 +84,7 @@ void put_recurrences(const Hyperparameters& hyper, const Keys& keys) {
     put_recurrence(hyper.delta_net, "delta_net.", keys);
     return;
   }
+  if (hyper.family == "qwen3next") keys.flags("attention.recurrent_layers", hyper.recurrent_layer);
   // Of the others each has one kind.
   for (const auto* sizes : {&hyper.mamba, &hyper.mamba2, &hyper.delta_net}) {
     put_recurrence(*sizes, "ssm.", keys);

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/hyperparameters.h"
 #include "model/metadata.h"
@@ -16,7 +17,8 @@ void put_hyperparameters(const Hyperparameters& hyper, MetadataBuilder& metadata
 struct ConfigFacts {
   bool tied_embeddings = false;
   bool attention_bias = false;
-  std::string_view dtype;  ///< "float32", "float16" or "bfloat16"
+  std::string_view dtype;           ///< "float32", "float16" or "bfloat16"
+  std::vector<bool> expert_layers;  ///< (layers) which have experts
 };
 
 /// The text of a config.json with the same hyper-parameters, for every family. The rope

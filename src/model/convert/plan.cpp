@@ -129,9 +129,8 @@ ConversionPlan plan_folder_to_gguf(const std::filesystem::path& path) {
   if (hyper.name.empty()) hyper.name = std::filesystem::absolute(path).filename().string();
   ConversionPlan plan;
   // Gemma, GPT-2 and Mamba are tied unless they say otherwise; the others the other way round.
-  const bool tied_by_default =
-      family.name == "gpt2" || family.name == "gemma2" || family.name == "gemma3" ||
-      family.name == "mamba";
+  const bool tied_by_default = family.name == "gpt2" || family.name == "gemma2" ||
+                               family.name == "gemma3" || family.name == "mamba";
   const bool tied = ConfigFields(config).flag("tie_word_embeddings", tied_by_default);
   plan.tensors = plan_gguf_tensors(folder->tensors(), family, hyper, tied, plan.notes);
   plan.traits = traits_of(
@@ -168,8 +167,11 @@ ConversionPlan plan_gguf_to_folder(std::shared_ptr<const TensorFile> file, const
   restore_rope_scaling(*file, hyper);
   plan.tensors = plan_hugging_face_tensors(*file, family, hyper);
   if (family.name == "bert") add_segments(*file, hyper, plan.tensors);
-  const ConfigFacts facts{plan.traits.tied_embeddings, file->contains("blk.0.attn_q.bias"),
-                          torch_name(dtype)};
+  ConfigFacts facts{
+      plan.traits.tied_embeddings, file->contains("blk.0.attn_q.bias"), torch_name(dtype), {}};
+  for (std::int64_t i = 0; i < hyper.layers; ++i) {
+    facts.expert_layers.push_back(file->contains(fmt::format("blk.{}.ffn_gate_inp.weight", i)));
+  }
   plan.files.emplace_back("config.json", make_config_json(hyper, metadata, facts));
   add_pooling_files(hyper, plan.files);
   add_tokenizer_files(metadata, plan.files, plan.notes);

@@ -160,6 +160,144 @@ def bert(w, c):
     w.linear("pooler.dense", hidden, hidden, bias=True)
 
 
+def taps(w, name, channels, bias=True):
+    """A causal depthwise convolution of four taps: weight (channels, 1, 4)."""
+    w.normal(f"{name}.weight", (channels, 1, 4), 0.5)
+    if bias:
+        w.normal(f"{name}.bias", (channels,), 0.3)
+
+
+def mamba_mixer(w, p, hidden, inner, states, rank, norms=False):
+    w.linear(p + "in_proj", 2 * inner, hidden)
+    taps(w, p + "conv1d", inner)
+    w.linear(p + "x_proj", rank + 2 * states, inner, gain=0.7)
+    w.linear(p + "dt_proj", inner, rank, bias=True)
+    w.normal(p + "A_log", (inner, states), 0.5, 0.5)
+    w.normal(p + "D", (inner,), 0.5, 1.0)
+    if norms:
+        w.rms_norm(p + "dt_layernorm", rank)
+        w.rms_norm(p + "b_layernorm", states)
+        w.rms_norm(p + "c_layernorm", states)
+    w.linear(p + "out_proj", hidden, inner)
+
+
+def mamba2_mixer(w, p, hidden, inner, heads, states, groups, norm):
+    w.linear(p + "in_proj", 2 * inner + 2 * groups * states + heads, hidden)
+    taps(w, p + "conv1d", inner + 2 * groups * states)
+    w.normal(p + "dt_bias", (heads,), 0.7, -0.5)
+    w.normal(p + "A_log", (heads,), 0.7, 0.3)
+    w.normal(p + "D", (heads,), 0.5, 1.0)
+    if norm:
+        w.rms_norm(p + "norm", inner)
+    w.linear(p + "out_proj", hidden, inner)
+
+
+def mamba(w, c):
+    hidden = c["hidden_size"]
+    w.normal("backbone.embeddings.weight", (c["vocab_size"], hidden), 0.5)
+    for i in range(c["num_hidden_layers"]):
+        p = f"backbone.layers.{i}."
+        w.rms_norm(p + "norm", hidden)
+        if c["model_type"] == "mamba":
+            mamba_mixer(w, p + "mixer.", hidden, 2 * hidden, c["state_size"], c["time_step_rank"])
+        else:
+            mamba2_mixer(w, p + "mixer.", hidden, 2 * hidden, c["num_heads"], c["state_size"],
+                         c["n_groups"], norm=True)
+    w.rms_norm("backbone.norm_f", hidden)
+    if not c["tie_word_embeddings"]:
+        w.linear("lm_head", c["vocab_size"], hidden, gain=3.0)
+
+
+def jamba_mlp(w, c, p):
+    w.rms_norm(p + "pre_ff_layernorm", c["hidden_size"])
+    layer = int(p.split(".")[2])
+    if layer % c["expert_layer_period"] != c["expert_layer_offset"]:
+        names = [p + "feed_forward."]
+    else:
+        w.linear(p + "feed_forward.router", c["num_experts"], c["hidden_size"], gain=2.5)
+        names = [f"{p}feed_forward.experts.{e}." for e in range(c["num_experts"])]
+    for name in names:
+        w.linear(name + "gate_proj", c["intermediate_size"], c["hidden_size"])
+        w.linear(name + "up_proj", c["intermediate_size"], c["hidden_size"])
+        w.linear(name + "down_proj", c["hidden_size"], c["intermediate_size"])
+
+
+def plain_attention(w, c, p, opened=False):
+    head, hidden = head_size(c), c["hidden_size"]
+    query, key = c["num_attention_heads"] * head, c["num_key_value_heads"] * head
+    w.linear(p + "self_attn.q_proj", 2 * query if opened else query, hidden)
+    w.linear(p + "self_attn.k_proj", key, hidden)
+    w.linear(p + "self_attn.v_proj", key, hidden)
+    w.linear(p + "self_attn.o_proj", hidden, query)
+
+
+def jamba_mixer(w, c, p):
+    if int(p.split(".")[2]) % c["attn_layer_period"] == c["attn_layer_offset"]:
+        plain_attention(w, c, p)
+    else:
+        mamba_mixer(w, p + "mamba.", c["hidden_size"], 2 * c["hidden_size"], c["mamba_d_state"],
+                    c["mamba_dt_rank"], norms=True)
+
+
+def renamed(w, old, new):
+    w.tensors[new] = w.tensors.pop(old)
+
+
+def jamba(w, c):
+    decoder(w, c, norms=("input_layernorm",), mlp=jamba_mlp, attention=jamba_mixer)
+    renamed(w, "model.norm.weight", "model.final_layernorm.weight")
+
+
+def falcon_h1_mixer(w, c, p):
+    plain_attention(w, c, p)
+    mamba2_mixer(w, p + "mamba.", c["hidden_size"], c["mamba_d_ssm"], c["mamba_n_heads"],
+                 c["mamba_d_state"], c["mamba_n_groups"], norm=False)
+
+
+def falcon_h1_mlp(w, c, p):
+    w.rms_norm(p + "pre_ff_layernorm", c["hidden_size"])
+    gated_mlp(w, c, p)
+    for part in ("gate_proj", "up_proj", "down_proj"):
+        renamed(w, f"{p}mlp.{part}.weight", f"{p}feed_forward.{part}.weight")
+
+
+def falcon_h1(w, c):
+    decoder(w, c, norms=("input_layernorm",), mlp=falcon_h1_mlp, attention=falcon_h1_mixer)
+    renamed(w, "model.norm.weight", "model.final_layernorm.weight")
+
+
+def qwen3_next_mixer(w, c, p):
+    if c["layer_types"][int(p.split(".")[2])] == "full_attention":
+        plain_attention(w, c, p, opened=True)
+        w.rms_norm(p + "self_attn.q_norm", head_size(c), 0.0)
+        w.rms_norm(p + "self_attn.k_norm", head_size(c), 0.0)
+        return
+    hidden, heads = c["hidden_size"], c["linear_num_value_heads"]
+    keys = c["linear_num_key_heads"] * c["linear_key_head_dim"]
+    values = heads * c["linear_value_head_dim"]
+    q = p + "linear_attn."
+    w.linear(q + "in_proj_qkvz", 2 * keys + 2 * values, hidden, gain=1.0)
+    w.linear(q + "in_proj_ba", 2 * heads, hidden)
+    taps(w, q + "conv1d", 2 * keys + values, bias=False)
+    w.normal(q + "dt_bias", (heads,), 0.7, -0.5)
+    w.normal(q + "A_log", (heads,), 0.7, 0.3)
+    w.rms_norm(q + "norm", c["linear_value_head_dim"])
+    w.linear(q + "out_proj", hidden, values, gain=0.7)
+
+
+def qwen3_next_mlp(w, c, p):
+    expert_mlp(w, c, p)
+    w.linear(p + "mlp.shared_expert_gate", 1, c["hidden_size"])
+    size = c["shared_expert_intermediate_size"]
+    w.linear(p + "mlp.shared_expert.gate_proj", size, c["hidden_size"])
+    w.linear(p + "mlp.shared_expert.up_proj", size, c["hidden_size"])
+    w.linear(p + "mlp.shared_expert.down_proj", c["hidden_size"], size)
+
+
+def qwen3_next(w, c):
+    decoder(w, c, norm_mean=0.0, mlp=qwen3_next_mlp, attention=qwen3_next_mixer)
+
+
 def config(model_type, architecture, **fields):
     base = dict(architectures=[architecture], model_type=model_type, vocab_size=VOCABULARY,
                 torch_dtype="float32")
@@ -285,6 +423,44 @@ FAMILIES = {
              rope_scaling=dict(type="longrope", short_factor=[1.0, 1.0, 1.1, 1.2, 1.4, 1.5],
                                long_factor=[1.1, 1.3, 1.8, 2.5, 4.0, 7.0])),
         phi3_weights, {"": 24, "_long": 40}),
+    "mamba": (
+        dict(architectures=["MambaForCausalLM"], model_type="mamba", vocab_size=VOCABULARY,
+             torch_dtype="float32", hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+             state_size=6, time_step_rank=4, conv_kernel=4, expand=2, hidden_act="silu",
+             layer_norm_epsilon=1e-5, tie_word_embeddings=True, bos_token_id=1, eos_token_id=2,
+             pad_token_id=0),
+        mamba, {"": PROMPT}),
+    # Heads whose channels fill no vector, groups of heads that share B and C.
+    "mamba2": (
+        dict(architectures=["Mamba2ForCausalLM"], model_type="mamba2", vocab_size=VOCABULARY,
+             torch_dtype="float32", hidden_size=36, num_hidden_layers=2, num_heads=4, head_dim=18,
+             state_size=8, n_groups=2, conv_kernel=4, expand=2, hidden_act="silu", chunk_size=8,
+             layer_norm_epsilon=1e-5, tie_word_embeddings=False, bos_token_id=1, eos_token_id=2,
+             pad_token_id=0),
+        mamba, {"": PROMPT}),
+    "jamba": (
+        config("jamba", "JambaForCausalLM", hidden_act="silu", rms_norm_eps=1e-6, pad_token_id=0,
+               num_hidden_layers=3, attn_layer_period=3, attn_layer_offset=1, num_experts=4,
+               num_experts_per_tok=2, expert_layer_period=2, expert_layer_offset=1,
+               mamba_d_state=6, mamba_d_conv=4, mamba_expand=2, mamba_dt_rank=4,
+               use_mamba_kernels=False),
+        jamba, {"": PROMPT}),
+    "falcon_h1": (
+        config("falcon_h1", "FalconH1ForCausalLM", hidden_act="silu", rms_norm_eps=1e-5,
+               rope_theta=100000.0, head_dim=16, pad_token_id=0, mamba_d_ssm=48, mamba_n_heads=4,
+               mamba_d_head=12, mamba_n_groups=1, mamba_d_state=8, mamba_d_conv=4,
+               mamba_chunk_size=8, mamba_rms_norm=False, mamba_norm_before_gate=False),
+        falcon_h1, {"": PROMPT}),
+    "qwen3_next": (
+        config("qwen3_next", "Qwen3NextForCausalLM", hidden_act="silu", rms_norm_eps=1e-6,
+               rope_theta=10000000.0, partial_rotary_factor=0.5, head_dim=16, attention_bias=False,
+               num_hidden_layers=2, layer_types=["linear_attention", "full_attention"],
+               linear_conv_kernel_dim=4, linear_key_head_dim=8, linear_value_head_dim=8,
+               linear_num_key_heads=2, linear_num_value_heads=4, num_experts=6,
+               num_experts_per_tok=2, moe_intermediate_size=24,
+               shared_expert_intermediate_size=20, norm_topk_prob=True, decoder_sparse_step=1,
+               mlp_only_layers=[]),
+        qwen3_next, {"": PROMPT}),
     "bert": (
         dict(architectures=["BertModel"], model_type="bert", vocab_size=VOCABULARY,
              hidden_act="gelu", hidden_size=32, intermediate_size=40, num_hidden_layers=2,
@@ -332,7 +508,7 @@ def smallest_routing_margin(model, ids, experts):
         gaps.append(float((top[:, experts - 1] - top[:, experts]).min()))
 
     handles = [m.register_forward_hook(hook) for n, m in model.named_modules()
-               if n.endswith("mlp.gate")]
+               if n.endswith(("mlp.gate", "feed_forward.router"))]
     with torch.no_grad():
         model(ids)
     for handle in handles:
