@@ -8,12 +8,12 @@ FLOORS = [  # top down: name, what it is for, whether code stands there already
     ("serve", "HTTP server, three API dialects, the page", True),
     ("agent · studio", "what the AI does", False),
     ("adapt", "LoRA, edit, merge, patch, receipt", False),
-    ("evaluate", "what a model can do", True),
-    ("train", "finding θ", False),
+    ("evaluate", "what a model can do: tasks, experiments", True),
+    ("train", "finding θ: data, loss, optimizers, checkpoints, reports", True),
     ("generate", "continuing many chains: samplers, dice, grammars", True),
     ("model", "f_θ: families, layers, weight files, templates, store", True),
     ("token", "things ↔ tokens, one vocabulary", True),
-    ("tensor", "formats, kernels per instruction set, attention", True),
+    ("tensor", "formats, kernels per instruction set, ops, gradients", True),
     ("base", "errors, files, threads, random numbers, JSON, UTF-8", True),
 ]
 LOOP = [  # clockwise: title, detail, floor
