@@ -10,11 +10,18 @@
 
 #include "base/json.h"
 #include "train/finite.h"
+#include "train/parallel/gradient_completion.h"
 
 namespace jielong {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+/// Leaves a tape empty, also after a pass that failed.
+struct EmptyAfterwards {
+  Tape& tape;
+  ~EmptyAfterwards() { tape.forget(); }
+};
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -115,7 +122,14 @@ ObjectiveResult Trainer::run_passes(const std::vector<TrainingBatch>& passes, do
   const auto step = static_cast<std::size_t>(ranks());
   for (auto i = static_cast<std::size_t>(rank()); i < passes.size(); i += step) {
     workspace_.arena().release({});
-    Pass pass(workspace_, nullptr, train ? &tape_ : nullptr, options_.precision);
+    std::optional<GradientCompletion> completion;
+    // Only the last pass of a step brings gradients to their end.
+    if (train && exchange_ != nullptr && i + step >= passes.size()) {
+      completion.emplace(parameters_, tape_, [this](Parameter& each) { exchange_->begin(each); });
+    }
+    const EmptyAfterwards guard{tape_};
+    Pass pass(workspace_, completion ? completion->tap() : nullptr, train ? &tape_ : nullptr,
+              options_.precision);
     result.add(objective_.run(pass, passes[i], scale));
   }
   return result;

@@ -7,6 +7,7 @@
 #include "base/scratch.h"
 #include "small_run.h"
 #include "thread_communicator.h"
+#include "train/parallel/gradient_completion.h"
 
 namespace jielong {
 namespace {
@@ -146,6 +147,69 @@ TEST(Parallel, OneRequestStopsAll) {
     EXPECT_EQ(run.trainer->run(recorder, &stop), RunEnd::stopped);
     EXPECT_TRUE(recorder.steps.empty());
   });
+}
+
+/// Losses of a small real model.
+std::vector<double> train_transformer(Communicator* communicator,
+                                      std::int64_t checkpoint_residuals) {
+  Hyperparameters hyper;
+  hyper.family = "llama";
+  hyper.layers = 3;
+  hyper.channels = 32;
+  hyper.heads = 2;
+  hyper.vocabulary = 12;
+  hyper.context_length = 16;
+  ThreadPool pool(1);
+  const auto model = Model::create(hyper, {.deviation = 0.1F}, pool);
+  TokenObjective objective(model, {.checkpoint_residuals = checkpoint_residuals});
+  test::CountingSource source(1);
+  auto options = small_options();
+  options.steps = 5;
+  options.pass_sequences = 1;
+  TrainerParts parts;
+  parts.communicator = communicator;
+  Trainer trainer(pool, *model->parameters(), objective, source, options, parts);
+  Recorder recorder;
+  trainer.run(recorder);
+  return recorder.losses();
+}
+
+TEST(Parallel, GradientsOfARealModelTravelWhenTheyAreComplete) {
+  for (const std::int64_t checkpoint : {0, 2}) {
+    const auto alone = train_transformer(nullptr, checkpoint);
+    std::mutex mutex;
+    ThreadRanks(2).run([&](Communicator& communicator) {
+      const auto losses = train_transformer(&communicator, checkpoint);
+      const std::lock_guard lock(mutex);
+      ASSERT_EQ(losses.size(), alone.size());
+      for (std::size_t i = 0; i < alone.size(); ++i) EXPECT_NEAR(losses[i], alone[i], 1e-3);
+    });
+  }
+}
+
+TEST(Parallel, CompletionIsToldFromTheLastLayerToTheFirst) {
+  Parameters parameters;
+  Parameter* names[3] = {};
+  for (int i = 0; i < 3; ++i) {
+    names[i] = &parameters.add("w" + std::to_string(i), Parameter::Role::matrix, 1, 1);
+  }
+  Tape tape(parameters);
+  std::vector<std::string> events;
+  const auto step = [&](std::string name) {
+    tape.record([&events, name = std::move(name)] { events.push_back(name); });
+  };
+  GradientCompletion completion(parameters, tape,
+                                [&](Parameter& each) { events.push_back(each.name + " done"); });
+  const Tap& tap = *completion.tap();
+  // Three residuals; the last one uses the first one's matrix again.
+  for (const int matrix : {0, 1, 0}) {
+    tap(names[matrix]->name + ".in", {});
+    step(names[matrix]->name);
+    tap("residual.x.out", {});
+  }
+  tape.backward();
+  const std::vector<std::string> expected = {"w0", "w1", "w1 done", "w0"};
+  EXPECT_EQ(events, expected);
 }
 
 TEST(Parallel, MoreProcessesThanPassesAreRefused) {

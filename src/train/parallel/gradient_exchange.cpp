@@ -1,7 +1,11 @@
 #include "train/parallel/gradient_exchange.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
+
+#include "base/error.h"
+#include "tensor/vector_backward.h"
 
 namespace jielong {
 namespace {
@@ -10,6 +14,10 @@ constexpr std::int64_t kGrain = 4096;
 
 std::size_t count_of(const Parameter& parameter) {
   return static_cast<std::size_t>(parameter.count());
+}
+
+double squares_of(ThreadPool& pool, const Parameter& parameter) {
+  return sum_of_squares(pool, parameter.gradient, parameter.count());
 }
 
 }  // namespace
@@ -58,6 +66,7 @@ void GradientExchange::begin(Entry& entry) {
   const auto tag = static_cast<int>(&entry - entries_.data());
   const std::size_t count = count_of(*entry.parameter);
   if (entry.owner != communicator_.rank()) {
+    if (first_time_) entry.squares_sent = squares_of(pool_, *entry.parameter);
     entry.transfers.push_back(
         communicator_.send({entry.parameter->gradient, count}, entry.owner, tag));
     return;
@@ -96,8 +105,22 @@ void GradientExchange::finish() {
     for (const auto& transfer : entry.transfers) transfer->wait();
     entry.transfers.clear();
     entry.begun = false;
-    if (entry.owner == communicator_.rank()) add_up(entry);
+    if (entry.owner == communicator_.rank()) {
+      add_up(entry);
+    } else if (first_time_) {
+      check_sent(entry);
+    }
   }
+  first_time_ = false;
+}
+
+void GradientExchange::check_sent(const Entry& entry) const {
+  const double now = squares_of(pool_, *entry.parameter);
+  const bool same =
+      now == entry.squares_sent || (std::isnan(now) && std::isnan(entry.squares_sent));
+  if (same) return;
+  throw Error(ErrorKind::internal, "its gradient changed after it was taken for complete",
+              entry.parameter->name);
 }
 
 void GradientExchange::share_values() {

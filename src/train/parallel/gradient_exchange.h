@@ -29,7 +29,8 @@ class GradientExchange {
   /// begins to receive it as the owner.
   void begin(Parameter& parameter);
   /// Begins what has not begun, and waits for all. Owners now have the sums of all ranks in their
-  /// gradients; the gradients of others are undefined.
+  /// gradients; the gradients of others are undefined. The first time, throws Error(internal) when
+  /// a gradient was not final when it began to travel: passes of one model are all alike.
   void finish();
   /// Owners send the values they updated to all.
   void share_values();
@@ -39,16 +40,19 @@ class GradientExchange {
     Parameter* parameter;
     int owner;
     bool begun = false;
+    double squares_sent = 0;  ///< of the gradient when it was sent, the first time
     /// Of the owner: (ranks − 1, count) the others' gradients, in the order of ranks.
     std::vector<float> received;
     std::vector<std::unique_ptr<Communicator::Transfer>> transfers;
   };
   void begin(Entry& entry);
+  void check_sent(const Entry& entry) const;
   void add_up(Entry& entry);
 
   ThreadPool& pool_;
   Communicator& communicator_;
   std::vector<Entry> entries_;
+  bool first_time_ = true;
   std::unordered_map<const Parameter*, std::size_t> index_;
 };
 
