@@ -56,50 +56,60 @@ struct RoundedWords : FloatWords {
   }
 };
 
-/// Packs 16 indices × 16 words, of which `indices` and `values` of k are there and the others
-/// become zero, as (index, word) or else (word, index), `to_stride` words apart.
+/// Packs `indices` × `values` of k from (index, k) on as (index, word) or else as (word, index),
+/// rows `to_stride` words apart, where they lie in memory in the same order: row by row.
 template <typename Words>
-JIELONG_KERNEL void pack_block(const Side& side, std::int64_t index, std::int64_t indices,
-                               std::int64_t k, std::int64_t values, bool by_index, float* to,
-                               std::int64_t to_stride) {
-  alignas(64) float block[kLanes * kLanes];
-  const bool transposed = side.along != by_index;
-  float* const rows = transposed ? block : to;
-  const std::int64_t stride = transposed ? kLanes : to_stride;
-  const float* const from = side.at(index, k);
-  if constexpr (Words::kPlain) {
-    if (transposed && indices >= kLanes && values >= kLanes) {
-      return transpose_16(from, static_cast<std::size_t>(side.stride), to,
-                          static_cast<std::size_t>(to_stride));
-    }
-  }
-  for (std::int64_t i = 0; i < kLanes; ++i) {
-    Floats words = zero();
-    if (side.along) {
-      if (i < indices) words = Words::along(from + i * side.stride, values);
-    } else {
-      const std::int64_t k_before = i * Words::kValues;
-      if (k_before < values) {
-        words =
-            Words::across(from + k_before * side.stride, side.stride, indices, values - k_before);
+void pack_straight(const Side& side, std::int64_t index, std::int64_t indices, std::int64_t k,
+                   std::int64_t values, float* to, std::int64_t to_stride) {
+  if (side.along) {
+    for (std::int64_t i = 0; i < indices; ++i, to += to_stride) {
+      const float* const from = side.at(index + i, k);
+      for (std::int64_t v = 0, word = 0; v < values; v += kLanes * Words::kValues, word += kLanes) {
+        store(to + word, Words::along(from + v, values - v));
       }
     }
-    store(rows + i * stride, words);
+    return;
   }
-  if (transposed) {
-    transpose_16(block, kLanes, to, static_cast<std::size_t>(to_stride));
+  constexpr std::int64_t kSpan = kLanes * Words::kValues;
+  const std::int64_t padded = (values + kSpan - 1) / kSpan * kSpan;
+  for (std::int64_t v = 0; v < padded; v += Words::kValues, to += to_stride) {
+    const float* const from = side.at(index, k + v);
+    for (std::int64_t i = 0; i < indices; i += kLanes) {
+      store(to + i,
+            v < values ? Words::across(from + i, side.stride, indices - i, values - v) : zero());
+    }
   }
 }
 
-/// Packs `indices` × `values` of k from (index, k) on, in the order in which they lie in memory.
+/// The same where one is the transpose of the other: in blocks of 16 × 16 words, in the order in
+/// which they lie in memory.
 template <typename Words>
-void pack(const Side& side, std::int64_t index, std::int64_t indices, std::int64_t k,
-          std::int64_t values, bool by_index, float* to, std::int64_t to_stride) {
+void pack_transposed(const Side& side, std::int64_t index, std::int64_t indices, std::int64_t k,
+                     std::int64_t values, float* to, std::int64_t to_stride) {
   constexpr std::int64_t kSpan = kLanes * Words::kValues;  // of k, in a block
   const auto block = [&](std::int64_t i, std::int64_t v) {
+    const float* const from = side.at(index + i, k + v);
     const std::int64_t word = v / Words::kValues;
-    pack_block<Words>(side, index + i, indices - i, k + v, values - v, by_index,
-                      to + (by_index ? i * to_stride + word : word * to_stride + i), to_stride);
+    float* const out = to + (side.along ? word * to_stride + i : i * to_stride + word);
+    const auto stride = static_cast<std::size_t>(to_stride);
+    if constexpr (Words::kPlain) {
+      if (indices - i >= kLanes && values - v >= kLanes) {
+        return transpose_16(from, static_cast<std::size_t>(side.stride), out, stride);
+      }
+    }
+    alignas(64) float words[kLanes][kLanes];
+    for (std::int64_t r = 0; r < kLanes; ++r) {
+      if (side.along) {
+        store(words[r],
+              r < indices - i ? Words::along(from + r * side.stride, values - v) : zero());
+      } else {
+        const std::int64_t left = values - v - r * Words::kValues;
+        store(words[r], left > 0 ? Words::across(from + r * Words::kValues * side.stride,
+                                                 side.stride, indices - i, left)
+                                 : zero());
+      }
+    }
+    transpose_16(words[0], kLanes, out, stride);
   };
   if (side.along) {
     for (std::int64_t i = 0; i < indices; i += kLanes) {
@@ -109,5 +119,16 @@ void pack(const Side& side, std::int64_t index, std::int64_t indices, std::int64
     for (std::int64_t v = 0; v < values; v += kSpan) {
       for (std::int64_t i = 0; i < indices; i += kLanes) block(i, v);
     }
+  }
+}
+
+/// Packs as (index, word) when `by_index`, else as (word, index).
+template <typename Words>
+JIELONG_KERNEL void pack(const Side& side, std::int64_t index, std::int64_t indices, std::int64_t k,
+                         std::int64_t values, bool by_index, float* to, std::int64_t to_stride) {
+  if (side.along == by_index) {
+    pack_straight<Words>(side, index, indices, k, values, to, to_stride);
+  } else {
+    pack_transposed<Words>(side, index, indices, k, values, to, to_stride);
   }
 }

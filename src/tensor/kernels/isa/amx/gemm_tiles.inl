@@ -3,7 +3,7 @@
 
 struct TileEngine {
   using Words = avx512bf16::PairWords;
-  static constexpr std::int64_t kRows = 32, kColumns = 32, kDepth = 256;
+  static constexpr std::int64_t kRows = 32, kColumns = 32, kDepth = 384;
   static constexpr std::int64_t kStep = 16;
 
   /// Products of one or two tiles of rows and of columns; `b` has 16 · columns words a row.
