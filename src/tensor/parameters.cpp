@@ -33,7 +33,9 @@ Parameter& Parameters::add(std::string name, Parameter::Role role, std::int64_t 
                     name);
   }
   if (by_name_.contains(name)) throw bad_input("there are two parameters of this name", name);
-  Memory memory{zeros(rows * columns), zeros(rows * columns)};
+  Memory memory;
+  memory.values = zeros(rows * columns);
+  memory.gradient = zeros(rows * columns);
   Parameter& added = all_.emplace_back();
   added.name = std::move(name);
   added.role = role;
@@ -44,7 +46,7 @@ Parameter& Parameters::add(std::string name, Parameter::Role role, std::int64_t 
   added.values = floats(memory.values);
   added.gradient = floats(memory.gradient);
   memory_.push_back(std::move(memory));
-  by_address_.emplace(added.values, &added);
+  by_address_.emplace(added.values, all_.size() - 1);
   by_name_.emplace(added.name, &added);
   return added;
 }
@@ -69,24 +71,65 @@ std::size_t Parameters::bytes() const {
   return total;
 }
 
-float* Parameters::gradient_at(const float* values) const {
-  auto after = by_address_.upper_bound(values);
-  if (after == by_address_.begin()) return nullptr;
-  const Parameter& parameter = *std::prev(after)->second;
-  if (parameter.gradient == nullptr || values >= parameter.values + parameter.count()) {
-    return nullptr;
-  }
+std::ptrdiff_t Parameters::index_at(const float* values) const {
+  const auto after = by_address_.upper_bound(values);
+  if (after == by_address_.begin()) return -1;
+  const std::size_t index = std::prev(after)->second;
+  const Parameter& parameter = all_[index];
+  const bool inside = values < parameter.values + parameter.count();
+  return inside && parameter.gradient != nullptr ? static_cast<std::ptrdiff_t>(index) : -1;
+}
+
+float* Parameters::gradient_at(const float* values) {
+  const std::ptrdiff_t index = index_at(values);
+  if (index < 0) return nullptr;
+  const Parameter& parameter = all_[static_cast<std::size_t>(index)];
+  Memory& memory = memory_[static_cast<std::size_t>(index)];
+  if (memory.forgotten) std::fill_n(parameter.gradient, parameter.count(), 0.0f);
+  memory.untouched = memory.forgotten = false;
   return parameter.gradient + (values - parameter.values);
 }
 
+Parameters::Claim Parameters::claim_gradient(const float* values, std::int64_t count) {
+  const std::ptrdiff_t index = index_at(values);
+  if (index < 0) return {nullptr, false};
+  const Parameter& parameter = all_[static_cast<std::size_t>(index)];
+  Memory& memory = memory_[static_cast<std::size_t>(index)];
+  const bool whole = values == parameter.values && count == parameter.count();
+  if (!whole || !memory.untouched) return {gradient_at(values), false};
+  memory.untouched = memory.forgotten = false;
+  memory.claimed = true;
+  return {parameter.gradient, true};
+}
+
 void Parameters::zero_gradients(ThreadPool& pool) {
+  for (Memory& memory : memory_) memory.claimed = false;
+  forget_gradients(pool);
+}
+
+void Parameters::forget_gradients(ThreadPool& pool) {
+  for (Memory& memory : memory_) {
+    // What is not expected to be written whole is forgotten for as long as settling takes.
+    memory.untouched = true;
+    memory.forgotten = !memory.claimed;
+  }
+  settle_gradients(pool);
+  for (Memory& memory : memory_) {
+    memory.forgotten = memory.claimed;
+    memory.claimed = false;
+  }
+}
+
+void Parameters::settle_gradients(ThreadPool& pool) {
   pool.run([&](int thread, int threads) {
-    for (Parameter& parameter : all_) {
-      if (parameter.gradient == nullptr) continue;
+    for (std::size_t i = 0; i < all_.size(); ++i) {
+      const Parameter& parameter = all_[i];
+      if (!memory_[i].forgotten || parameter.gradient == nullptr) continue;
       const auto [begin, end] = ThreadPool::slice(parameter.count(), 16, thread, threads);
       std::fill(parameter.gradient + begin, parameter.gradient + end, 0.0f);
     }
   });
+  for (Memory& memory : memory_) memory.forgotten = false;
 }
 
 void Parameters::set_trained(Parameter& parameter, bool trained) {
@@ -95,6 +138,7 @@ void Parameters::set_trained(Parameter& parameter, bool trained) {
   if (at == all_.end()) throw Error(ErrorKind::internal, "is no parameter", parameter.name);
   Memory& memory = memory_[static_cast<std::size_t>(at - all_.begin())];
   if (trained && memory.gradient == nullptr) memory.gradient = zeros(parameter.count());
+  memory.claimed = false;
   if (!trained) memory.gradient = nullptr;
   parameter.trained = trained;
   parameter.gradient = trained ? floats(memory.gradient) : nullptr;

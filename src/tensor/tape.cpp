@@ -40,6 +40,12 @@ float* Tape::sum(const Weight& weight) const {
   return values == nullptr ? nullptr : parameters_.gradient_at(values);
 }
 
+Parameters::Claim Tape::claim(const Weight& weight) const {
+  const float* values = weight.plain();
+  if (values == nullptr) return {nullptr, false};
+  return parameters_.claim_gradient(values, weight.out * weight.in);
+}
+
 float* Tape::sum(const WeightVector& vector) const {
   return vector ? parameters_.gradient_at(vector.data()) : nullptr;
 }

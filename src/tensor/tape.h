@@ -54,6 +54,8 @@ class Tape {
   /// Where a step adds a weight's gradient, laid out like its values; null when it is frozen or
   /// absent.
   float* sum(const Weight& weight) const;
+  /// The same for a step that can write the whole gradient instead of adding to it.
+  Parameters::Claim claim(const Weight& weight) const;
   float* sum(const WeightVector& vector) const;
 
   /// Runs all steps in reverse and forgets them. What they start from must have been written

@@ -212,8 +212,14 @@ StepMetrics Trainer::step() {
     throw bad_input("a whole step has nothing to learn from", "training data",
                     "look for texts without answers, or longer than a sequence");
   }
-  parameters_.zero_gradients(pool_);
+  // Ranks exchange gradients while others are still computed, so theirs must be numbers always.
+  if (exchange_ != nullptr) {
+    parameters_.zero_gradients(pool_);
+  } else {
+    parameters_.forget_gradients(pool_);
+  }
   ObjectiveResult result = run_passes(passes, 1 / counted, true);
+  parameters_.settle_gradients(pool_);
   if (exchange_ != nullptr) exchange_->finish();
   add_over_ranks(result);
   const double norm = gradient_norm();

@@ -6,9 +6,9 @@ void linear_backward(Pass& pass, const Linear& linear, const Tensor& x, const Te
                      const Tape::Sum& dx) {
   const Weight& weight = linear.weight;
   const Tape& tape = *pass.tape();
-  if (float* gradient = tape.sum(weight)) {
+  if (const auto [gradient, first] = tape.claim(weight); gradient != nullptr) {
     gemm(pass.pool(), pass.precision(), weight.out, weight.in, x.rows, {dy.data, dy.stride, true},
-         {x.data, x.stride}, gradient, weight.in, true);
+         {x.data, x.stride}, gradient, weight.in, !first);
   }
   if (float* gradient = tape.sum(linear.bias)) {
     pass.pool().for_range(dy.channels, 16, [&](std::int64_t begin, std::int64_t end) {
