@@ -35,6 +35,7 @@ Hyperparameters small(const std::string& family) {
   hyper.feed_forward = 48;
   hyper.context_length = 64;
   hyper.vocabulary = 80;
+  if (family == "mamba" || family == "mamba2") hyper.heads = hyper.kv_heads = 0;
   if (family == "qwen3moe") {
     hyper.experts = 4;
     hyper.experts_used = 2;
@@ -92,6 +93,8 @@ TEST_P(NewModel, IsTheSameForASeedAtAnyThreadCount) {
     const Parameter& same = *twin->parameters()->find(parameter.name);
     EXPECT_TRUE(std::equal(parameter.values, parameter.values + parameter.count(), same.values))
         << parameter.name;
+    // Their families draw some vectors and set some matrices.
+    if (parameter.name.find(".ssm_") != std::string::npos) continue;
     const Parameter& different = *other->parameters()->find(parameter.name);
     const bool is_drawn = parameter.role != Parameter::Role::vector;
     EXPECT_EQ(std::equal(parameter.values, parameter.values + parameter.count(), different.values),
@@ -111,7 +114,9 @@ TEST_P(NewModel, SurvivesAsGgufAndAsFolder) {
     expect_near(outputs(Model::load(scratch / name), pool_), expected, 1e-4f);
     // Loaded to be trained further, it is the very same model.
     const auto again = Model::load(scratch / name, {.trainable = true});
-    EXPECT_EQ(outputs(again, pool_), expected) << name;
+    // Folders have log(−A), of which A is not always the same once more.
+    const bool keeps_bits = model->stack().recurrents.empty() || std::string(name) != "folder";
+    expect_near(outputs(again, pool_), expected, keeps_bits ? 0 : 1e-4f);
     ASSERT_EQ(again->parameters()->all().size(), model->parameters()->all().size()) << name;
     for (const Parameter& parameter : model->parameters()->all()) {
       const Parameter* found = again->parameters()->find(parameter.name);
@@ -126,8 +131,12 @@ TEST_P(NewModel, SurvivesAsGgufAndAsFolder) {
 
 INSTANTIATE_TEST_SUITE_P(Families, NewModel,
                          testing::Values("llama", "qwen2", "qwen3", "qwen3moe", "gemma2", "gemma3",
-                                         "gpt2", "phi3", "bert"),
-                         [](const auto& family) { return std::string(family.param); });
+                                         "gpt2", "phi3", "bert", "mamba", "mamba2", "falcon-h1"),
+                         [](const auto& family) {
+                           std::string name(family.param);
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 class TrainableModel : public testing::TestWithParam<const char*> {};
 

@@ -147,11 +147,10 @@ std::shared_ptr<Mamba2> mamba2(const Hyperparameters& hyper, const WeightSource&
   scan.decay = source.values(named("ssm_a"), {heads, 1}, 0, heads);
   scan.skip = source.values(named("ssm_d"), {heads, 1}, 0, heads);
   if (source.has(named("ssm_norm.weight"))) {
-    result->norm = Norm{
-        Norm::Kind::rms,
-        hyper.norm_eps,
-        source.values(named("ssm_norm.weight"), {sizes.groups, inner / sizes.groups}, 0, inner),
-        {}};
+    WeightVector gain =
+        source.values(named("ssm_norm.weight"), {sizes.groups, inner / sizes.groups}, 0, inner);
+    result->norm = Norm{Norm::Kind::rms, hyper.norm_eps, {}, {}};
+    (sizes.groups == 1 ? result->norm->gain : result->gain) = std::move(gain);
   }
   result->output = linear(source, named("ssm_out"), hyper.channels, inner);
   return registered(std::move(result), stack);

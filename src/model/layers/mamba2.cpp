@@ -27,9 +27,8 @@ Tensor Mamba2::mix(ModelPass& model_pass, const Input& input) const {
   const Tensor y =
       gate(pass, Squash::silu, in[0].y, linear_scan(pass, scan, {}, sequences, inputs, offset));
   if (!norm) return y;
-  if (scan.groups == 1) return normalize(pass, *norm, y);
-  const Norm plain{norm->kind, norm->eps, {}, {}};
-  return scale_channels(pass, norm->gain, normalize(pass, plain, y, scan.groups));
+  const Tensor normed = normalize(pass, *norm, y, scan.groups);
+  return gain ? scale_channels(pass, gain, normed) : normed;
 }
 
 Tensor Mamba2::forward(ModelPass& pass, const Input& input) const {

@@ -18,7 +18,8 @@ class Mamba2 : public Recurrent {
   Linear in_step;     ///< (heads, channels) and its bias
   CausalConv conv_x, conv_b, conv_c;
   LinearScan scan;
-  std::optional<Norm> norm;  ///< (inner) of each group's channels, after the gate
+  std::optional<Norm> norm;  ///< of each group's channels, after the gate
+  WeightVector gain;         ///< (inner) its gain when there are several groups
   Linear output;             ///< (channels, inner)
 
   Tensor forward(ModelPass& pass, const Input& input) const override;

@@ -26,7 +26,7 @@ from make_tiny_models import load
 
 HERE = pathlib.Path(__file__).resolve().parent
 FAMILIES = ["llama", "mistral", "qwen2", "qwen3", "qwen3_moe", "gemma2", "gemma3", "gpt2", "phi3",
-            "bert"]
+            "bert", "mamba", "mamba2", "jamba", "falcon_h1"]
 SPLIT, BALANCE = 20, 0.02
 
 
@@ -81,7 +81,7 @@ def make(family):
         return keep
 
     for name, module in model.named_modules():
-        if name.endswith("mlp.gate"):
+        if name.endswith(("mlp.gate", "feed_forward.router")):
             module.register_forward_hook(hook(name))
     total, counted = 0, 0
     for part in (ids[:SPLIT], ids[SPLIT:]):
