@@ -98,7 +98,10 @@ TEST_P(RealModel, SameBytesAsAlone) {
   }
 }
 
-TEST_P(RealModel, PrefixesSurviveARestart) {
+/// One whose layers all keep what they know in blocks.
+class AttendingModel : public RealModel {};
+
+TEST_P(AttendingModel, PrefixesSurviveARestart) {
   ThreadPool pool(1);
   const auto model = load(pool);
   const test::Scratch folder;
@@ -127,7 +130,30 @@ TEST_P(RealModel, PrefixesSurviveARestart) {
   EXPECT_THROW(scheduler.load_prefixes(folder / "p"), Error);
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, RealModel, testing::Values("llama", "gemma3", "qwen3_moe"));
+INSTANTIATE_TEST_SUITE_P(Families, RealModel,
+                         testing::Values("llama", "gemma3", "qwen3_moe", "mamba", "jamba",
+                                         "falcon_h1"));
+INSTANTIATE_TEST_SUITE_P(Families, AttendingModel, testing::Values("llama", "gemma3", "qwen3_moe"));
+
+class RecurrentModel : public RealModel {};
+
+TEST_P(RecurrentModel, PrefixesAreReusedButNotSaved) {
+  ThreadPool pool(1);
+  const auto model = load(pool);
+  const test::Scratch folder;
+  ModelRunner runner(model, pool, {.context_length = 128});
+  Scheduler scheduler(runner, nullptr);
+  EXPECT_GT(run_jobs(scheduler).stats.reused_tokens, 0U);
+  try {
+    scheduler.save_prefixes(folder / "p");
+    FAIL() << "blocks without states";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::unsupported);
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder / "p"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, RecurrentModel, testing::Values("mamba2", "qwen3_next"));
 
 }  // namespace
 }  // namespace jielong
