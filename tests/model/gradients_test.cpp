@@ -213,14 +213,9 @@ TEST_P(FamilyGradients, Bf16IsClose) {
   EXPECT_GT(dot / std::sqrt(squares * exact_squares), 0.98);
 }
 
-/// Not those with experts: L jumps where a row changes its expert.
-class SmoothFamilyGradients : public FamilyGradients {};
-
 /// L changes along a random direction as the gradient says, whatever torch thinks.
-TEST_P(SmoothFamilyGradients, LossFollowsTheGradient) {
-  const auto model = load(folder());
-  const Task task = task_of(folder());
-  const Outcome at = learn(*model, task);
+void expect_loss_follows_gradient(const Model& model, const Task& task) {
+  const Outcome at = learn(model, task);
   Rng rng(5);
   std::map<std::string, std::vector<float>> direction;
   double slope = 0;
@@ -233,17 +228,88 @@ TEST_P(SmoothFamilyGradients, LossFollowsTheGradient) {
     }
   }
   const auto loss_at = [&](float step) {
-    for (Parameter& parameter : model->parameters()->all()) {
+    for (Parameter& parameter : model.parameters()->all()) {
       const std::vector<float>& part = direction[parameter.name];
       for (std::size_t i = 0; i < part.size(); ++i) parameter.values[i] += step * part[i];
     }
-    const Outcome moved = learn(*model, task, {.with_tape = false});
+    const Outcome moved = learn(model, task, {.with_tape = false});
     return moved.loss + static_cast<double>(kBalance) * moved.balance;
   };
   const auto step = static_cast<float>(2e-4 / std::sqrt(slope));
   const double above = loss_at(step);
   const double below = loss_at(-2 * step);
   EXPECT_NEAR((above - below) / (2 * static_cast<double>(step)) / slope, 1, 0.02);
+}
+
+/// Not those with experts: L jumps where a row changes its expert.
+class SmoothFamilyGradients : public FamilyGradients {};
+
+TEST_P(SmoothFamilyGradients, LossFollowsTheGradient) {
+  expect_loss_follows_gradient(*load(folder()), task_of(folder()));
+}
+
+/// Everything that a family leaves open, at once.
+std::shared_ptr<Model> model_with_options() {
+  ThreadPool pool(2);
+  Hyperparameters hyper;
+  hyper.family = "llama";
+  hyper.layers = 3;
+  hyper.channels = 32;
+  hyper.heads = 4;
+  hyper.kv_heads = 2;
+  hyper.context_length = 32;
+  hyper.vocabulary = 60;
+  hyper.attention_soft_cap = 2;
+  hyper.logit_soft_cap = 4;
+  const auto model =
+      Model::create(hyper,
+                    {.tied_embeddings = false,
+                     .deviation = 0.3f,
+                     .optional_tensors = {"blk.{}.attn_q_norm.weight", "blk.{}.attn_k_norm.weight",
+                                          "blk.{}.attn_q.bias", "blk.{}.ffn_down.bias",
+                                          "blk.{}.attn_v_mix.weight"}},
+                    pool);
+  Rng rng(3);
+  for (Parameter& parameter : model->parameters()->all()) {
+    if (parameter.role != Parameter::Role::vector) continue;
+    for (std::int64_t i = 0; i < parameter.count(); ++i) {
+      parameter.values[i] += static_cast<float>(rng.uniform() - 0.5) * 0.4f;
+    }
+  }
+  return model;
+}
+
+Task random_task(Token vocabulary) {
+  Rng rng(8);
+  Task task;
+  for (const std::size_t length : {std::size_t{13}, std::size_t{7}}) {
+    std::vector<Token> tokens;
+    for (std::size_t i = 0; i < length; ++i) {
+      tokens.push_back(static_cast<Token>(rng() % static_cast<std::uint64_t>(vocabulary)));
+    }
+    task.add_sequence(tokens);
+  }
+  return task;
+}
+
+TEST(OptionGradients, AreTheSameBytesAtAnyThreadCountAndWithCheckpoints) {
+  const auto model = model_with_options();
+  ASSERT_NE(model->parameters()->find("blk.2.attn_v_mix.weight"), nullptr);
+  ASSERT_EQ(model->parameters()->find("blk.0.attn_v_mix.weight"), nullptr) << "nothing to mix in";
+  const Task task = random_task(60);
+  const Outcome expected = learn(*model, task, {.threads = 1});
+  for (const Settings& settings :
+       {Settings{.threads = 3}, Settings{.checkpoint = 1}, Settings{.checkpoint = 4}}) {
+    const Outcome got = learn(*model, task, settings);
+    EXPECT_EQ(got.loss, expected.loss);
+    EXPECT_EQ(got.gradients, expected.gradients) << "checkpoint " << settings.checkpoint;
+  }
+  for (const auto& [name, gradient] : expected.gradients) EXPECT_GT(largest(gradient), 0) << name;
+}
+
+TEST(OptionGradients, LossFollowsTheGradient) {
+  const auto model = model_with_options();
+  expect_loss_follows_gradient(*model, random_task(60));
 }
 
 INSTANTIATE_TEST_SUITE_P(Goldens, FamilyGradients,

@@ -161,6 +161,25 @@ INSTANTIATE_TEST_SUITE_P(Goldens, TrainableModel,
                            return name;
                          });
 
+TEST(TrainableModels, ComeFromQuantizedFilesToo) {
+  ThreadPool pool(2);
+  Hyperparameters hyper = small("llama");
+  hyper.channels = 64;
+  const auto model = Model::create(hyper, {.deviation = 0.2f}, pool);
+  const test::Scratch scratch;
+  for (const char* type : {"f16", "q8_0", "q4_0"}) {
+    const fs::path file = scratch / (std::string(type) + ".gguf");
+    save_model(*model, file, type);
+    const auto again = Model::load(file, {.trainable = true});
+    // The same numbers but for the int8 that quantized weights are multiplied with.
+    expect_near(outputs(again, pool), outputs(Model::load(file), pool), 0.3f);
+    EXPECT_NE(outputs(again, pool), outputs(model, pool)) << type;
+    save_model(*again, scratch / "twin.gguf", type);
+    EXPECT_EQ(outputs(Model::load(scratch / "twin.gguf"), pool), outputs(Model::load(file), pool))
+        << type;
+  }
+}
+
 TEST(NewModels, BeginAsTheInitialisationSays) {
   ThreadPool pool(2);
   Hyperparameters hyper = small("gpt2");
