@@ -59,8 +59,21 @@ void ModelObjective::finish(ModelPass& pass, ObjectiveResult& result) const {
   if (pass.pass.tape() != nullptr) pass.pass.tape()->backward();
 }
 
+namespace {
+
+/// The head; or of encoders, which have none, the token embedding, as of BERT's masked language
+/// model behind a transform that files do not carry.
+Linear predictor(const Stack& stack) {
+  if (stack.head) return stack.head;
+  Linear tied;
+  tied.weight = stack.tokens;
+  return tied;
+}
+
+}  // namespace
+
 TokenObjective::TokenObjective(std::shared_ptr<const Model> model, const PassSettings& settings)
-    : ModelObjective(std::move(model), settings, true) {}
+    : ModelObjective(std::move(model), settings, false) {}
 
 double TokenObjective::counted(const TrainingBatch& batch) const {
   return static_cast<double>(batch.counted_targets());
@@ -75,7 +88,7 @@ ObjectiveResult TokenObjective::run(Pass& pass, const TrainingBatch& batch, doub
   loss.targets = rows.targets;
   loss.scale = static_cast<float>(scale);
   loss.soft_cap = stack().logit_soft_cap;
-  const PredictionSums sums = cross_entropy(pass, states, stack().head, loss);
+  const PredictionSums sums = cross_entropy(pass, states, predictor(stack()), loss);
   ObjectiveResult result;
   result.loss = sums.loss;
   result.counted = static_cast<double>(sums.counted);

@@ -76,7 +76,8 @@ class ModelObjective : public Objective {
 };
 
 /// −log p(target) at every row that has a target: next tokens, masked tokens, or the answers of
-/// instructions, whichever rows the source gives targets to.
+/// instructions, whichever rows the source gives targets to. Encoders predict with their token
+/// embedding.
 class TokenObjective : public ModelObjective {
  public:
   explicit TokenObjective(std::shared_ptr<const Model> model, const PassSettings& settings = {});

@@ -106,6 +106,13 @@ TEST_F(ObjectiveTest, TokensCountWhereTheyHaveTargets) {
   expect_gradient(objective, *model->parameters(), batch);
 }
 
+TEST_F(ObjectiveTest, EncodersPredictMaskedTokensWithTheirEmbedding) {
+  const auto model = tiny_model(pool_, 3, "bert");
+  ASSERT_FALSE(model->generates());
+  TokenObjective objective(model);
+  expect_gradient(objective, *model->parameters(), batch_of(3, 8, 5));
+}
+
 TEST_F(ObjectiveTest, SequencesDoNotSeeEachOther) {
   const auto model = tiny_model(pool_);
   TokenObjective objective(model);
