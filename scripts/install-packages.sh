@@ -10,13 +10,14 @@ set -eu
 build='
   g++ make cmake ninja-build pkg-config ccache ca-certificates
   libfmt-dev nlohmann-json3-dev libssl-dev libcurl4-openssl-dev libpcre2-dev
-  libutf8proc-dev libcli11-dev libzip-dev libedit-dev libmicrohttpd-dev'
+  libutf8proc-dev libcli11-dev libzip-dev libedit-dev libmicrohttpd-dev libyaml-cpp-dev
+  zlib1g-dev libzstd-dev'
 test='
   libgtest-dev libgmock-dev googletest libcpp-httplib-dev python3 python3-venv git dpkg-dev file
-  chromium
+  chromium libopenmpi-dev openmpi-bin
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
   g++-aarch64-linux-gnu qemu-user'
-bench='libbenchmark-dev python3 python3-pip'
+bench='libbenchmark-dev libopenblas-dev libdnnl-dev python3 python3-pip'
 
 wanted=$build
 for option in "$@"; do
