@@ -31,7 +31,7 @@ if(kind STREQUAL "STATIC_LIBRARY")
   endif()
 
   set(objects "")
-  foreach(floor base tensor token model generate evaluate facade)
+  foreach(floor base tensor token model generate train evaluate facade)
     get_target_property(kind jielong_${floor} TYPE)
     if(kind STREQUAL "STATIC_LIBRARY")
       list(APPEND objects $<TARGET_OBJECTS:jielong_${floor}>)
@@ -41,7 +41,8 @@ if(kind STREQUAL "STATIC_LIBRARY")
   set_target_properties(jielong_static PROPERTIES OUTPUT_NAME jielong EXPORT_NAME static
     LINKER_LANGUAGE CXX)
   target_link_libraries(jielong_static INTERFACE fmt::fmt OpenSSL::Crypto CURL::libcurl
-    Threads::Threads PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::ZIP)
+    Threads::Threads PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::ZIP PkgConfig::ZLIB
+    PkgConfig::ZSTD yaml-cpp)
 
   foreach(library jielong_shared jielong_static)
     target_include_directories(${library} INTERFACE

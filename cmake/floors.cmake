@@ -3,6 +3,10 @@
 # one test program from tests/NAME/**/*_test.cpp. A floor without sources yet is
 # an interface library, so that the floors above can already name it. Sources and tests
 # whose path matches EXCLUDE are left out.
+# With JIELONG_PCH, headers that many files of a floor include are compiled once for all of them.
+option(JIELONG_PCH "Precompile common headers: faster from scratch, but more to rebuild" OFF)
+set(JIELONG_COMMON_HEADERS <algorithm> <functional> <map> <memory> <string> <string_view> <vector>
+  <fmt/format.h> <nlohmann/json.hpp>)
 get_filename_component(JIELONG_ROOT ${CMAKE_CURRENT_LIST_DIR} DIRECTORY)
 function(jielong_floor name)
   cmake_parse_arguments(FLOOR "" "EXCLUDE" "USES" ${ARGN})
@@ -21,6 +25,10 @@ function(jielong_floor name)
       $<BUILD_INTERFACE:${JIELONG_ROOT}/src>
       $<BUILD_INTERFACE:${JIELONG_ROOT}/include>)
     target_link_libraries(${target} PUBLIC ${FLOOR_USES})
+    # Kernels have flags of their own, one set for each instruction set.
+    if(JIELONG_PCH AND NOT name STREQUAL "tensor")
+      target_precompile_headers(${target} PRIVATE ${JIELONG_COMMON_HEADERS})
+    endif()
   else()
     add_library(${target} INTERFACE)
     target_include_directories(${target} INTERFACE
@@ -41,6 +49,10 @@ function(jielong_floor name)
         GTest::gtest_main)
       # Tests run once: compiling them faster saves more than they would run faster.
       target_compile_options(test_${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+      if(JIELONG_PCH)
+        target_precompile_headers(test_${name} PRIVATE ${JIELONG_COMMON_HEADERS}
+          <gmock/gmock.h> <gtest/gtest.h>)
+      endif()
       target_include_directories(test_${name} PRIVATE ${JIELONG_ROOT}/tests)
       target_compile_definitions(test_${name} PRIVATE
         JIELONG_TEST_DATA="${JIELONG_ROOT}/tests")

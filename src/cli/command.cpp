@@ -76,6 +76,17 @@ void Command::optional_value(const std::string& names, std::int64_t& target, std
   finish(option, "[=N]");
 }
 
+void Command::optional_value(const std::string& names, std::string& target,
+                             const std::string& implied, const std::string& what,
+                             const std::string& help) {
+  // The library calls a value that was left out "true", as it would be a flag's.
+  const auto take = [&target, implied](const std::string& given) {
+    target = given == "true" || given.empty() ? implied : given;
+  };
+  CLI::Option& option = *app_->add_option_function<std::string>(names, take, help);
+  finish(*option.expected(0, 1), "[" + what + "]");
+}
+
 void Command::argument(const std::string& name, std::string& target, const std::string& help,
                        bool required) {
   finish(*app_->add_option(name, target, help)->required(required), "");
@@ -93,6 +104,13 @@ void Command::example(const std::string& line, const std::string& what) {
 }
 
 void Command::action(std::function<void()> body) { app_->callback(std::move(body)); }
+
+Command Command::subcommand(const std::string& name, const std::string& help) {
+  app_->require_subcommand(1);
+  CLI::App& sub = *app_->add_subcommand(name, help);
+  sub.fallthrough();
+  return Command(sub, twins_);
+}
 
 void parse_flags(const std::function<void(Command&)>& declare, std::vector<std::string> words) {
   CLI::App app;

@@ -44,6 +44,10 @@ class Command {
   void optional_value(const std::string& names, std::int64_t& target, std::int64_t implied,
                       const std::string& help);
 
+  /// A text, or nothing for `implied`.
+  void optional_value(const std::string& names, std::string& target, const std::string& implied,
+                      const std::string& what, const std::string& help);
+
   /// Words without a flag's name, in order of declaration.
   void argument(const std::string& name, std::string& target, const std::string& help,
                 bool required = false);
@@ -53,6 +57,10 @@ class Command {
   /// "jielong run smollm2" with what it does, shown at the end of the help.
   void example(const std::string& line, const std::string& what);
   void action(std::function<void()> body);
+
+  /// A command of this command, as "train" of `jielong tokenizer train`; one must be given. Flags
+  /// that it does not know are this command's.
+  Command subcommand(const std::string& name, const std::string& help);
 
  private:
   CLI::Option& finish(CLI::Option& option, const std::string& what);

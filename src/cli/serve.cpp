@@ -24,7 +24,9 @@
 #include "serve/http_server.h"
 #include "serve/http_text.h"
 #include "serve/keys.h"
+#include "serve/runs.h"
 #include "serve/status_routes.h"
+#include "train/run_folder.h"
 
 extern char** environ;
 
@@ -223,6 +225,7 @@ void serve_models(const ServeFlags& flags, Console& console) {
   serve::add_openai_routes(table, context);
   serve::add_anthropic_routes(table, context);
   serve::add_ollama_routes(table, context);
+  serve::add_run_routes(table, runs_folder());
   serve::add_page_routes(table);
   serve::HttpServer server(std::move(table), options, metrics);
   announce(server, flags, default_model, console);

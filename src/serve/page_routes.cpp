@@ -82,18 +82,23 @@ void add_page_routes(RouteTable& table) {
   for (const PageFile& file : page_files()) {
     const bool index = file.path == "/index.html";
     built = built || index;
-    route.path = index ? "/" : std::string(file.path);
     route.handler = [&file](const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
       answer(file, request, *reply);
     };
+    route.path = index ? "/" : std::string(file.path);
+    table.add(route);
+    if (!index) continue;
+    route.path = "/runs";  // the same page, which shows trainings there
     table.add(route);
   }
   if (built) return;
-  route.path = "/";
   route.handler = [](const HttpRequest&, const std::shared_ptr<HttpReply>& reply) {
     reply->send(200, "text/html; charset=utf-8", std::string(kNotBuilt), page_headers("/", ""));
   };
-  table.add(route);
+  for (const char* path : {"/", "/runs"}) {
+    route.path = path;
+    table.add(route);
+  }
 }
 
 }  // namespace jielong::serve

@@ -12,6 +12,7 @@
 #include "serve/guard.h"
 #include "serve/http_server.h"
 #include "serve/raw_client.h"
+#include "serve/runs.h"
 #include "serve/status_routes.h"
 
 namespace jielong::test {
@@ -29,6 +30,7 @@ class RouteTableTest : public testing::Test {
     serve::add_openai_routes(table_, context_);
     serve::add_anthropic_routes(table_, context_);
     serve::add_ollama_routes(table_, context_);
+    serve::add_run_routes(table_, folder_ / "runs");
     serve::add_page_routes(table_);
   }
 
