@@ -5,10 +5,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <span>
 
 #include "base/error.h"
-#include "base/random.h"
+#include "evaluate/test_chain.h"
 
 namespace jielong {
 namespace {
@@ -22,33 +21,6 @@ void check_cancel(const std::atomic<bool>* cancel) {
     throw Error(ErrorKind::cancelled, "the benchmark was stopped");
   }
 }
-
-/// A chain of arbitrary tokens that grows to the wanted lengths.
-class TestChain {
- public:
-  explicit TestChain(Runner& runner) : runner_(runner), id_(runner.open()), rng_(7) {}
-  TestChain(const TestChain&) = delete;
-  TestChain& operator=(const TestChain&) = delete;
-  ~TestChain() { runner_.close(id_); }
-
-  void append(std::int64_t count) {
-    std::vector<Token> tokens(static_cast<std::size_t>(count));
-    const auto vocabulary = static_cast<std::uint64_t>(runner_.vocabulary());
-    for (Token& token : tokens) token = static_cast<Token>(rng_() % vocabulary);
-    constexpr std::size_t kChunk = 512;
-    for (std::size_t at = 0; at < tokens.size(); at += kChunk) {
-      const Slice slice{id_, std::span(tokens).subspan(at, std::min(kChunk, tokens.size() - at)),
-                        false};
-      runner_.evaluate(std::span(&slice, 1));
-    }
-  }
-  void cut(std::int64_t length) { runner_.truncate(id_, length); }
-
- private:
-  Runner& runner_;
-  SequenceId id_;
-  Rng rng_;
-};
 
 }  // namespace
 
