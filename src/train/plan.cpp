@@ -55,6 +55,7 @@ class RandomSource : public BatchSource {
     for (std::int64_t i = 0; i < sequences; ++i) {
       batch.rows.sequences.push_back({i * length, length, 0, nullptr});
       for (std::int64_t position = 0; position < length; ++position) {
+        batch.rows.output_rows.push_back(batch.rows.rows());
         batch.rows.tokens.push_back(token());
         batch.rows.positions.push_back(position);
         batch.targets.push_back(token());
@@ -159,8 +160,8 @@ TrainingPlan plan_training(const Recipe& recipe, ThreadPool& pool, bool thorough
   // A tokenizer to be learned will have as many tokens as it was asked for.
   const std::filesystem::path tokenizer =
       recipe.model.from.empty() ? given_tokenizer(recipe) : std::filesystem::path();
-  const auto vocabulary = static_cast<std::int64_t>(tokenizer_training_of(recipe).vocabulary);
-  const std::shared_ptr<Model> model = make_recipe_model(recipe, tokenizer, vocabulary, pool);
+  const std::shared_ptr<Model> model =
+      make_recipe_model(recipe, tokenizer, expected_vocabulary(recipe), pool);
   if (model->parameters() == nullptr) {
     throw Error(ErrorKind::unsupported, "cannot be trained", recipe.place("model"));
   }

@@ -58,7 +58,8 @@ void visit(RecipeVisitor& v, TokenizerRecipe& tokenizer) {
   v.text("from", tokenizer.from,
          "A tokenizer.json, or a model to take the tokenizer of; empty: train one",
          TextKind::model);
-  v.choice("train", tokenizer.train, "How to learn a new one from the data",
+  v.choice("train", tokenizer.train,
+           "How to learn a new one from the data; bytes: every byte a token, and one pair",
            {"bpe", "unigram", "bytes"});
   v.count("size", tokenizer.size, "Tokens of the new vocabulary", {258, 1 << 20});
   v.count("sample_bytes", tokenizer.sample_bytes, "How much text it is learned from", {1, kMany});

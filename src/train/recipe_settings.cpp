@@ -114,6 +114,14 @@ CreateOptions create_options_of(const Recipe& recipe) {
   return options;
 }
 
+std::int64_t expected_vocabulary(const Recipe& recipe) {
+  if (recipe.tokenizer.train != "bytes") return recipe.tokenizer.size;
+  // GGUF cannot say that nothing is merged, so the most frequent pair is.
+  constexpr std::int64_t kEnd = 1, kPair = 1;
+  return 256 + kEnd + kPair + (recipe.tokenizer.chat ? 2 : 0) +
+         (recipe.objective.kind == "masked" ? 1 : 0);
+}
+
 TokenizerTraining tokenizer_training_of(const Recipe& recipe) {
   TokenizerTraining settings;
   const bool unigram = recipe.tokenizer.train == "unigram";
@@ -126,11 +134,8 @@ TokenizerTraining tokenizer_training_of(const Recipe& recipe) {
     settings.chat_template = std::string(fallback_chat_template("chatml"));
   }
   settings.add_bos = true;
-  settings.vocabulary = static_cast<std::size_t>(recipe.tokenizer.size);
-  if (recipe.tokenizer.train == "bytes") {
-    const std::size_t special = 1 + (chat ? 2 : 0) + (recipe.objective.kind == "masked" ? 1 : 0);
-    settings.vocabulary = 256 + special;
-  }
+  settings.vocabulary = static_cast<std::size_t>(expected_vocabulary(recipe));
+  settings.min_frequency = recipe.tokenizer.train == "bytes" ? 1 : 2;
   return settings;
 }
 

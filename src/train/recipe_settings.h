@@ -18,6 +18,8 @@ namespace jielong {
 Hyperparameters hyperparameters_of(const Recipe& recipe, std::int64_t vocabulary = 0);
 /// How it is made, but for the tokenizer's place.
 CreateOptions create_options_of(const Recipe& recipe);
+/// Tokens of a tokenizer that is learned, if the data has enough for it.
+std::int64_t expected_vocabulary(const Recipe& recipe);
 /// The tokenizer to learn.
 TokenizerTraining tokenizer_training_of(const Recipe& recipe);
 DataSettings data_settings_of(const Recipe& recipe);

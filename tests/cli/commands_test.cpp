@@ -17,9 +17,9 @@ using testing::StartsWith;
 
 Json json_of(const Outcome& outcome) { return parse_json(outcome.out, "standard output"); }
 
-const std::vector<std::string> kCommands{"run",   "serve",   "pull",      "list",       "show",
-                                         "rm",    "convert", "tokenize",  "perplexity", "bench",
-                                         "embed", "doctor",  "completion"};
+const std::vector<std::string> kCommands{"run",   "serve",   "pull",       "list",       "show",
+                                         "rm",    "convert", "tokenize",   "perplexity", "bench",
+                                         "embed", "doctor",  "completion", "train",      "runs"};
 
 TEST(Cli, HelpAndVersion) {
   Program program;
@@ -331,6 +331,70 @@ TEST(Cli, BashCompletesCommandsFlagsAndChoices) {
   EXPECT_EQ(complete("perp", 1), "perplexity\n");
   EXPECT_EQ(complete("run --top-", 2), "--top-k --top-p --top-n-sigma\n");
   EXPECT_EQ(complete("run --kv-type q", 3), "q8_0\n");
+}
+
+constexpr const char* kTinyRecipe = R"(about: tiny
+model: {layers: 1, channels: 16, heads: 2, context: 16}
+tokenizer: {train: bytes}
+data: {sources: [{path: text.txt, cut: lines}], held_out: 0.2}
+batch: {sequences: 2, length: 16}
+budget: {steps: 4}
+evaluation: {every: 2, batches: 1}
+)";
+
+TEST(Cli, TrainsListsAndGoesOn) {
+  Program program;
+  std::string text;
+  for (int i = 0; i < 50; ++i) text += "line " + std::to_string(i) + " of a text\n";
+  write_file(program.folder() / "text.txt", text);
+  write_file(program.folder() / "tiny.yaml", kTinyRecipe);
+  EXPECT_THAT(program.run({"runs"}).error, HasSubstr("jielong train"));
+
+  const Json plan = json_of(program.run({"train", "tiny.yaml", "--dry-run", "--json"}));
+  EXPECT_GT(plan["parameters"], 1000);
+  EXPECT_GT(plan["memory"]["total"], 0);
+  EXPECT_GT(plan["seconds"], 0);
+  EXPECT_EQ(json_of(program.run({"runs", "--json"})), Json::array());
+
+  const Outcome outcome = program.run({"train", "tiny.yaml", "--threads", "1", "--json"});
+  ASSERT_EQ(outcome.code, 0) << outcome.error;
+  const Json run = json_of(outcome);
+  EXPECT_EQ(run["state"], "finished");
+  EXPECT_EQ(run["steps_done"], 4);
+  EXPECT_TRUE(std::filesystem::exists(run["report"].get<std::string>()));
+  EXPECT_EQ(program.run({"runs", "--quiet"}).out, run["name"].get<std::string>() + "\n");
+  EXPECT_THAT(program.run({"runs"}).out, HasSubstr("4/4"));
+  EXPECT_THAT(program.run({"runs", "show", "tiny"}).out, HasSubstr("report.html"));
+  const Outcome shown = program.run({"show", run["model"].get<std::string>(), "--json"});
+  EXPECT_EQ(json_of(shown)["family"], "llama");
+
+  const Outcome more = program.run(
+      {"train", "tiny.yaml", "--resume", "--set", "budget.steps=6", "--threads", "1", "--json"});
+  ASSERT_EQ(more.code, 0) << more.error;
+  EXPECT_EQ(json_of(more)["name"], run["name"]);
+  EXPECT_EQ(json_of(more)["resumed_from"], 4);
+  EXPECT_EQ(json_of(more)["steps_done"], 6);
+}
+
+TEST(Cli, RecipesAreCheckedBeforeAnythingIsDone) {
+  Program program;
+  write_file(program.folder() / "bad.yaml", "model:\n  laeyrs: 2\n");
+  const Outcome outcome = program.run({"train", "bad.yaml"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.error, HasSubstr("bad.yaml:2"));
+  EXPECT_THAT(outcome.error, HasSubstr("did you mean \"layers\"?"));
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"train"},
+                                                {"train", "absent.yaml"},
+                                                {"train", "--resume"},
+                                                {"train", "--resume", "nothing"},
+                                                {"runs", "show", "nothing"},
+                                                {"runs", "frobnicate"}}) {
+    const Outcome wrong = program.run(words);
+    EXPECT_EQ(wrong.code, 1) << words.back();
+    EXPECT_THAT(wrong.error, HasSubstr("fix: ")) << words.back();
+  }
+  const Outcome schema = program.run({"train", "--schema"});
+  EXPECT_EQ(parse_json(schema.out, "schema")["type"], "object");
 }
 
 }  // namespace

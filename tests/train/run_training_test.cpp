@@ -27,7 +27,7 @@ batch: {sequences: 2, length: 16}
 budget: {steps: 8}
 evaluation: {every: 4, batches: 1}
 samples: {prompts: ["a"], tokens: 3}
-checkpoints: {every: 2}
+checkpoints: {every: 4}
 )";
 
 /// Asks to stop after a step.
@@ -126,7 +126,7 @@ TEST_F(RunTraining, PlansWithoutTouchingData) {
   Recipe recipe = request("runs", {"budget.steps=0", "budget.tokens=3300"}).recipe;
   const TrainingPlan plan = plan_training(recipe, pool_, true);
   // Every token meets every matrix: attention 4 · 16², feed-forward 3 · 16 · 64, the head.
-  const std::int64_t vocabulary = 257;
+  const std::int64_t vocabulary = 258;
   const double products = 4 * 16 * 16 + 3 * 16 * 64 + 16.0 * vocabulary;
   const double attended = 8.5 * 2 * (8 + 8);
   EXPECT_DOUBLE_EQ(plan.flops_per_token, 6 * (products + attended));
