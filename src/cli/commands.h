@@ -19,6 +19,7 @@ void add_tokenize(Command& command, Console& console);
 void add_tokenizer(Command& command, Console& console);
 void add_train(Command& command, Console& console);
 void add_runs(Command& command, Console& console);
+void add_experiment(Command& command, Console& console);
 void add_perplexity(Command& command, Console& console);
 void add_bench(Command& command, Console& console);
 void add_embed(Command& command, Console& console);

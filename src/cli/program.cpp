@@ -40,6 +40,8 @@ constexpr CommandEntry kCommands[] = {
     {"train", "Find a model's parameters: from nothing, or on from where they are", &add_train,
      false},
     {"runs", "List trainings, or show one", &add_runs, false},
+    {"experiment", "Compare trainings: variants of a recipe, a chart and a table", &add_experiment,
+     false},
     {"tokenizer", "Learn a tokenizer from text", &add_tokenizer, false},
     {"perplexity", "Measure how well a model predicts a text", &add_perplexity, true},
     {"bench", "Measure how fast a model runs on this machine", &add_bench, true},
