@@ -155,9 +155,15 @@ std::pair<std::int64_t, std::int64_t> seeing_blocks(const AttentionParams& param
   return {keys.index, (end + kSequenceBlock - 1) / kSequenceBlock};
 }
 
-/// Means of d_out · out of every row and head, and 0 where gradients of queries begin.
-void prepare_backward(ThreadPool& pool, const SequenceAttention& a, const Tensor& out,
-                      const Tensor& d_out, const Tensor& means, const GradientSum& dq) {
+/// The first block of keys that a block of queries sees.
+std::int64_t first_seen_block(const AttentionParams& params, std::int64_t queries) {
+  if (!params.causal || params.window == 0) return 0;
+  return std::max<std::int64_t>(0, queries * kSequenceBlock + 1 - params.window) / kSequenceBlock;
+}
+
+/// Means of d_out · out of every row and head.
+void find_means(ThreadPool& pool, const SequenceAttention& a, const Tensor& out,
+                const Tensor& d_out, const Tensor& means) {
   const std::int64_t dim = a.shape.value_dim;
   pool.for_range(out.rows, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
@@ -165,7 +171,6 @@ void prepare_backward(ThreadPool& pool, const SequenceAttention& a, const Tensor
         means.row(row)[h] =
             backward_vectors().dot(out.row(row) + h * dim, d_out.row(row) + h * dim, dim);
       }
-      if (!dq.add) std::fill_n(dq.tensor.row(row), dq.tensor.channels, 0.0f);
     }
   });
 }
@@ -230,7 +235,7 @@ void attend_sequences_backward(ThreadPool& pool, const SequenceAttention& a, con
                                const GradientSum& dv) {
   check(a, out);
   check(a, d_out);
-  prepare_backward(pool, a, out, d_out, means, dq);
+  find_means(pool, a, out, d_out, means);
 
   const std::int64_t kv_heads = a.shape.kv_heads, group = a.params.heads / kv_heads;
   const SequenceAttentionKernels& kernels = *float_kernels().sequence_attention;
@@ -276,7 +281,8 @@ void attend_sequences_backward(ThreadPool& pool, const SequenceAttention& a, con
       if (keys.index > 0) {
         while (done[index - 1].load(std::memory_order_acquire) <= step) std::this_thread::yield();
       }
-      kernels.add_queries(head, queries.block, scratch);
+      const bool is_first = first_seen_block(a.params, queries.block) == keys.index;
+      kernels.finish_queries(head, queries.block, scratch, dq.add || !is_first);
       done[index].store(step + 1, std::memory_order_release);
     }
     done[index].store(std::numeric_limits<std::int64_t>::max(), std::memory_order_release);

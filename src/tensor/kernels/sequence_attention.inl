@@ -331,13 +331,17 @@ void attend_backward(const SequenceQueries& of, std::int64_t key_block,
   add_keys(head, queries, keys, scratch.d_scores, scratch.keys, head.key_stride, scratch.dq);
 }
 
-void add_queries(const SequenceHead& head, std::int64_t block, const SequenceScratch& scratch) {
+void finish_query_gradients(const SequenceHead& head, std::int64_t block,
+                            const SequenceScratch& scratch, bool add) {
   const Positions queries = block_rows(head, block);
   const Floats scale = splat(head.scale);
   for (std::int64_t row = queries.begin; row < queries.end; ++row) {
     const float* from = scratch.dq + (row - queries.begin) * head.key_stride;
     float* to = head.dq + row * head.dq_stride;
-    each(head.key_dim, [&](auto at) { at.put(to, fma(at.get(from), scale, at.get(to))); });
+    each(head.key_dim, [&](auto at) {
+      const Floats x = at.get(from);
+      at.put(to, add ? fma(x, scale, at.get(to)) : x * scale);
+    });
   }
 }
 
@@ -358,4 +362,4 @@ void finish_keys(const SequenceHead& head, std::int64_t block, const SequenceScr
 }  // namespace
 
 extern const SequenceAttentionKernels sequence_attention_kernels = {
-    attend_sequence, start_keys, attend_backward, add_queries, finish_keys};
+    attend_sequence, start_keys, attend_backward, finish_query_gradients, finish_keys};

@@ -74,8 +74,9 @@ struct SequenceAttentionKernels {
   /// From one block of queries: adds to scratch.dk and scratch.dv, overwrites scratch.dq.
   void (*backward)(const SequenceQueries& queries, std::int64_t key_block,
                    const SequenceScratch& scratch);
-  /// head.dq += scratch.dq.
-  void (*add_queries)(const SequenceHead& head, std::int64_t block, const SequenceScratch& scratch);
+  /// Writes scratch.dq to head.dq, or adds it to what lies there, for a block of rows.
+  void (*finish_queries)(const SequenceHead& head, std::int64_t block,
+                         const SequenceScratch& scratch, bool add);
   /// Writes scratch.dk and scratch.dv, or adds them to what lies there, for a block of rows.
   void (*finish_keys)(const SequenceHead& head, std::int64_t block, const SequenceScratch& scratch,
                       float* dk, std::int64_t dk_stride, bool add_dk, float* dv,
