@@ -35,6 +35,15 @@ const GemmKernel& kernel(Precision precision) {
   return precision == Precision::bf16 ? kernels().bf16 : kernels().f32;
 }
 
+/// Elements from which on a result may be written past the caches.
+constexpr std::int64_t kWorthStreaming = 1 << 18;
+
+/// Whether c is large, also beside its factors: a weight's gradient, which is not read before the
+/// optimizer runs.
+bool worth_streaming(std::int64_t m, std::int64_t n, std::int64_t k, bool accumulate) {
+  return !accumulate && m * n >= kWorthStreaming && m * n > k * (m + n);
+}
+
 /// The largest of `parts` parts of `count`, in units.
 std::int64_t largest_part(std::int64_t count, std::int64_t unit, std::int64_t parts) {
   const std::int64_t units = (count + unit - 1) / unit;
@@ -70,7 +79,8 @@ bool is_trivial(std::int64_t m, std::int64_t n, std::int64_t k, float* c, std::i
 void gemm(Precision precision, std::int64_t m, std::int64_t n, std::int64_t k, const Factor& a,
           const Factor& b, float* c, std::int64_t stride, bool accumulate) {
   if (is_trivial(m, n, k, c, stride, accumulate)) return;
-  kernel(precision).multiply({a, b, k, c, stride, accumulate, {0, m}, {0, n}});
+  kernel(precision).multiply(
+      {a, b, k, c, stride, accumulate, {0, m}, {0, n}, worth_streaming(m, n, k, accumulate)});
 }
 
 void gemm(ThreadPool& pool, Precision precision, std::int64_t m, std::int64_t n, std::int64_t k,
@@ -80,12 +90,13 @@ void gemm(ThreadPool& pool, Precision precision, std::int64_t m, std::int64_t n,
   }
   if (is_trivial(m, n, k, c, stride, accumulate)) return;
   const GemmKernel& chosen = kernel(precision);
+  const bool stream = worth_streaming(m, n, k, accumulate);
   pool.run([&](int thread, int threads) {
     const int bands = row_parts(chosen, m, n, threads), columns = threads / bands;
     const auto [top, bottom] = ThreadPool::slice(m, chosen.rows, thread / columns, bands);
     const auto [left, right] = ThreadPool::slice(n, chosen.columns, thread % columns, columns);
     if (top >= bottom || left >= right) return;
-    chosen.multiply({a, b, k, c, stride, accumulate, {top, bottom}, {left, right}});
+    chosen.multiply({a, b, k, c, stride, accumulate, {top, bottom}, {left, right}, stream});
   });
 }
 

@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <tuple>
 
 #include "tensor/matmul_support.h"
+#include "tensor/memory.h"
 #include "tensor/reference/gemm.h"
 
 namespace jielong {
@@ -112,6 +114,24 @@ TEST_P(GemmOnIsa, GivesTheSameBytesAtAnyThreadCount) {
       ASSERT_EQ(product.run(&two, precision, true), alone);
       ASSERT_EQ(product.run(&three, precision, true), alone);
     }
+  }
+}
+
+TEST_P(GemmOnIsa, LargeResultsMayPassTheCaches) {
+  // On lines, so that they may be streamed; sums added to zeros are not, and are the same.
+  constexpr std::int64_t kRows = 517, kColumns = 528;
+  const Product product({kRows, kColumns - 3, 21}, true, false);
+  const auto memory = allocate_bytes(kRows * kColumns * sizeof(float));
+  auto* const c = reinterpret_cast<float*>(memory.get());
+  ThreadPool pool(2);
+  for (const Precision precision : kBoth) {
+    std::vector<float> added(kRows * kColumns, 0.0f);
+    std::fill_n(c, kRows * kColumns, 0.0f);
+    gemm(pool, precision, kRows, product.shape.n, product.shape.k, product.a, product.b, c,
+         kColumns, false);
+    gemm(precision, kRows, product.shape.n, product.shape.k, product.a, product.b, added.data(),
+         kColumns, true);
+    ASSERT_EQ(std::vector<float>(c, c + kRows * kColumns), added);
   }
 }
 

@@ -45,6 +45,8 @@ JIELONG_KERNEL void store(float* p, Floats x) {
   quad_store(p + 8, x.c);
   quad_store(p + 12, x.d);
 }
+JIELONG_KERNEL void stream(float* p, Floats x) { store(p, x); }
+JIELONG_KERNEL void finish_streams() {}
 JIELONG_KERNEL Floats load_first(const float* p, std::int64_t n) {
   float lanes[kLanes] = {};
   for (std::int64_t i = 0; i < n; ++i) lanes[i] = p[i];

@@ -52,6 +52,7 @@ struct GemmTile {
   float* c;
   std::int64_t stride;
   bool accumulate;
+  bool stream;   ///< past the caches; c lies on lines and `columns` is whole vectors
   Ahead* ahead;  ///< fetched from once for every kStep words
 };
 
@@ -61,7 +62,10 @@ struct Sums {
   std::int64_t stride, left, each;
 
   JIELONG_KERNEL_MEMBER Sums(const GemmTile& t, std::int64_t step)
-      : row(t.c), stride(t.stride), left(t.rows), each(t.rows * step / t.words + 1) {}
+      : row(t.c),
+        stride(t.stride),
+        left(t.stream ? 0 : t.rows),
+        each(t.rows * step / t.words + 1) {}
   template <int vectors>
   JIELONG_KERNEL_MEMBER void fetch() {
     for (std::int64_t i = 0; i < each && left > 0; ++i, --left, row += stride) {
@@ -71,9 +75,14 @@ struct Sums {
   }
 };
 
-/// c = or += sum, at the first `columns` of 16 places.
-JIELONG_KERNEL void put_sums(float* c, Floats sum, std::int64_t columns, bool accumulate) {
-  if (columns >= kLanes) {
+/// c = or += 16 sums of row `i` of the tile, from column `j` on.
+JIELONG_KERNEL void put_sums(const GemmTile& t, std::int64_t i, std::int64_t j, Floats sum) {
+  float* const c = t.c + i * t.stride + j;
+  const std::int64_t columns = t.columns - j;
+  const bool accumulate = t.accumulate;
+  if (t.stream) {
+    stream(c, sum);
+  } else if (columns >= kLanes) {
     store(c, accumulate ? load(c) + sum : sum);
   } else {
     store_first(c, accumulate ? load_first(c, columns) + sum : sum, columns);
@@ -117,7 +126,7 @@ struct VectorEngine {
     for (int i = 0; i < r; ++i) {
 #pragma GCC unroll 4
       for (int j = 0; j < v; ++j) {
-        put_sums(t.c + i * t.stride + kLanes * j, sums[i][j], t.columns - kLanes * j, t.accumulate);
+        put_sums(t, i, kLanes * j, sums[i][j]);
       }
     }
   }
@@ -148,6 +157,9 @@ void multiply_blocks(const GemmTask& task) {
   float* const b_panel = a_block + kBlockRows * kStride;
   for (std::int64_t k = 0; k < task.k; k += Engine::kDepth * Words::kValues) {
     const std::int64_t values = smaller(Engine::kDepth * Words::kValues, task.k - k);
+    const bool stream = task.stream && !task.accumulate && values == task.k &&
+                        task.stride % kLanes == 0 &&
+                        reinterpret_cast<std::uintptr_t>(task.c) % (kLanes * sizeof(float)) == 0;
     const std::int64_t words = (values + Words::kValues - 1) / Words::kValues;
     const std::int64_t most = smaller(kBlockRows, kBlockWords / words / kUnit * kUnit);
     for (std::int64_t i = task.rows.begin; i < task.rows.end; i += most) {
@@ -170,11 +182,13 @@ void multiply_blocks(const GemmTask& task) {
                        .c = task.c + (i + row) * task.stride + j,
                        .stride = task.stride,
                        .accumulate = task.accumulate || k > 0,
+                       .stream = stream && columns % kLanes == 0,
                        .ahead = &ahead});
         }
       }
     }
   }
+  if (task.stream) finish_streams();
 }
 
 template <typename Engine>

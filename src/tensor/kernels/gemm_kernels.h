@@ -16,6 +16,7 @@ struct GemmTask {
   std::int64_t stride;
   bool accumulate;
   Range rows, columns;
+  bool stream;  ///< c is not needed soon, and too large for caches
 };
 
 /// The product in one precision; parts with borders on multiples of rows × columns lose no speed.

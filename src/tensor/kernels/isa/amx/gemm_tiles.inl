@@ -40,8 +40,7 @@ struct TileEngine {
     if constexpr (rows > 1 && columns > 1) tile_store<3>(&sums[16][16], kB);
     for (std::int64_t i = 0; i < t.rows; ++i) {
       for (int j = 0; j < columns; ++j) {
-        put_sums(t.c + i * t.stride + kLanes * j, load(&sums[i][kLanes * j]),
-                 t.columns - kLanes * j, t.accumulate);
+        put_sums(t, i, kLanes * j, load(&sums[i][kLanes * j]));
       }
     }
   }

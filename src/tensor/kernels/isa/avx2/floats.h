@@ -37,6 +37,11 @@ JIELONG_KERNEL void store(float* p, Floats x) {
   _mm256_storeu_ps(p, x.a);
   _mm256_storeu_ps(p + 8, x.b);
 }
+JIELONG_KERNEL void stream(float* p, Floats x) {
+  _mm256_stream_ps(p, x.a);
+  _mm256_stream_ps(p + 8, x.b);
+}
+JIELONG_KERNEL void finish_streams() { _mm_sfence(); }
 JIELONG_KERNEL void store_first(float* p, Floats x, std::int64_t n) {
   const Mask m = first(n);
   _mm256_maskstore_ps(p, m.a, x.a);

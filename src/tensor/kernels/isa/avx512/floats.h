@@ -30,6 +30,8 @@ JIELONG_KERNEL Floats load_first(const float* p, std::int64_t n) {
   return {_mm512_maskz_loadu_ps(first(n).v, p)};
 }
 JIELONG_KERNEL void store(float* p, Floats x) { _mm512_storeu_ps(p, x.v); }
+JIELONG_KERNEL void stream(float* p, Floats x) { _mm512_stream_ps(p, x.v); }
+JIELONG_KERNEL void finish_streams() { _mm_sfence(); }
 JIELONG_KERNEL void store_first(float* p, Floats x, std::int64_t n) {
   _mm512_mask_storeu_ps(p, first(n).v, x.v);
 }
