@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "tensor/memory.h"
 #include "tensor/update.h"
 #include "tensor/vector_backward.h"
 #include "train/newton_schulz.h"
@@ -155,9 +156,12 @@ std::span<const std::string_view> Optimizer::state_names(const Parameter& parame
 
 float* Optimizer::state(const Parameter& parameter, std::size_t index) {
   auto& values = member(parameter).state.values[index];
-  // Zero from the system: pages cost nothing before they are written.
   if (values == nullptr) {
-    values = std::make_unique<float[]>(static_cast<std::size_t>(parameter.count()));
+    // Every update passes over all of it: small pages would cost a tenth of that.
+    auto memory = allocate_bytes(static_cast<std::size_t>(parameter.count()) * sizeof(float));
+    values = {memory, reinterpret_cast<float*>(memory.get())};
+    for_ranges(parameter,
+               [&](std::int64_t at, std::int64_t n) { std::fill_n(values.get() + at, n, 0.0f); });
   }
   return values.get();
 }

@@ -19,7 +19,7 @@ namespace jielong {
 /// Everything that an optimizer remembers of one parameter, each array (rows, columns) in f32.
 struct OptimizerState {
   static constexpr std::size_t kMost = 2;
-  std::array<std::unique_ptr<float[]>, kMost> values;  ///< null until the first update
+  std::array<std::shared_ptr<float[]>, kMost> values;  ///< null until the first update
 };
 
 /// Moves θ against its gradient. A group is a set of parameters and its settings, nothing more, so
