@@ -53,6 +53,11 @@ export interface VisitOptions {
   scale?: number;
 }
 
+/** A visitor without a page yet, for files that are no part of it. */
+export async function newContext(viewport: { width: number; height: number }): Promise<BrowserContext> {
+  return (await launched()).newContext({ viewport });
+}
+
 /** Opens the page as a new visitor. close() fails on every fault. */
 export async function visit(address: string, options: VisitOptions = {}): Promise<Visit> {
   const context = await (

@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { answered, ask, closeBrowser, missingBrowser, visit, type Visit } from './browser';
+import { pathToFileURL } from 'node:url';
+import { answered, ask, closeBrowser, missingBrowser, newContext, visit, type Visit } from './browser';
 import { missingProgram, serve } from './real-server';
 
 // The pictures of the README, of a real model. They are only renewed when asked for:
 //   JIELONG_PROGRAM=../build/release/jielong npm run screenshots
+// and that of docs/guide/training.md, with a run's report:
+//   JIELONG_REPORT="$(jielong runs show stories-from-nothing --path)/report.html" npm run screenshots
 
 const folder = process.env.JIELONG_SCREENSHOTS ?? 'build/screenshots';
 const options = { skip: missingBrowser || missingProgram, timeout: 240_000 };
@@ -67,4 +70,19 @@ test('pictures for the README', options, async () => {
   } finally {
     await server.stop();
   }
+});
+
+const report = process.env.JIELONG_REPORT ?? '';
+const needsReport = report ? missingBrowser : 'set JIELONG_REPORT to the report of a run';
+
+test('a picture of a report', { skip: needsReport, timeout: 120_000 }, async () => {
+  const context = await newContext({ width: 900, height: 1180 });
+  const page = await context.newPage();
+  await page.goto(pathToFileURL(report).href);
+  await page.locator('svg.chart').first().waitFor();
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, 'report.png');
+  await page.screenshot({ path });
+  assert.ok(statSync(path).size < 300 * 1024, `report.png has ${statSync(path).size} bytes`);
+  await context.close();
 });
