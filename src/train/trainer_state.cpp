@@ -29,7 +29,8 @@ std::span<float> values_of(const Parameter& parameter) {
 
 TensorPlan plan_of(const std::string& name, const Parameter& parameter) {
   TensorPlan plan{name, DType::f32, {parameter.columns}};
-  if (parameter.role != Parameter::Role::vector) {
+  // Some that are spared like vectors are matrices: what a scan's states decay by.
+  if (parameter.role != Parameter::Role::vector || parameter.rows != 1) {
     plan.shape.insert(plan.shape.begin(), parameter.rows);
   }
   return plan;
