@@ -41,8 +41,8 @@ std::shared_ptr<Model> one_layer(std::string_view kind, ThreadPool& pool) {
   hyper.pattern = kind == "mamba" ? "M" : kind == "mamba2" ? "S" : "D";
   hyper.layers = 1, hyper.channels = 768, hyper.heads = 12, hyper.vocabulary = 64;
   hyper.context_length = 512;
-  hyper.mamba2.states = 128;
-  hyper.delta_net.inner = 1536;
+  if (kind == "mamba2") hyper.mamba2.states = 128;
+  if (kind == "delta") hyper.delta_net.inner = 1536;
   return Model::create(hyper, {}, pool);
 }
 

@@ -252,6 +252,77 @@ INSTANTIATE_TEST_SUITE_P(Kinds, Scans, testing::ValuesIn(kProblems), [](const au
   return std::string(kKindNames[static_cast<std::size_t>(kind.param.kind)]);
 });
 
+/// A list of numbers read from its beginning to its end.
+struct Reader {
+  std::vector<float> numbers;
+  std::size_t at = 0;
+
+  explicit Reader(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    float number = 0;
+    while (file.read(reinterpret_cast<char*>(&number), sizeof number)) numbers.push_back(number);
+  }
+  std::int64_t count() { return static_cast<std::int64_t>(numbers.at(at++)); }
+  std::vector<float> next(std::int64_t length) {
+    const auto begin = numbers.begin() + static_cast<std::ptrdiff_t>(at);
+    at += static_cast<std::size_t>(length);
+    return {begin, begin + length};
+  }
+};
+
+TEST(ScanGoldens, ValuesAndGradientsEqualTorch) {
+  Reader file(std::string(JIELONG_TEST_DATA) + "/tensor/goldens/gradients/scans.bin");
+  int cases = 0;
+  for (; file.at < file.numbers.size(); ++cases) {
+    SCOPED_TRACE(cases);
+    Problem p{static_cast<Kind>(file.count()), 0, 0, 0, 0, {}};
+    const std::int64_t rows = file.count();
+    p.lengths = {rows};
+    p.heads = file.count();
+    p.head_channels = file.count();
+    p.states = file.count();
+    p.groups = file.count();
+    const std::vector<float> scales = file.next(2);
+    const bool is_delta = p.kind == Kind::delta;
+    const std::int64_t shared = p.groups * p.states, others = is_delta ? rows * p.heads : p.steps();
+    const std::int64_t sizes[] = {rows * p.channels(), rows * p.steps(), rows * shared,
+                                  rows * shared,       others,           p.decays()};
+    std::vector<std::vector<float>> inputs;
+    for (const std::int64_t size : sizes) inputs.push_back(file.next(size));
+    const auto slopes = file.next(sizes[0]), expected = file.next(sizes[0]);
+    Recording r;
+    LinearScan scan = scan_of(p, r.vector("decay", inputs[5]),
+                              is_delta ? WeightVector{} : r.vector("skip", inputs[4]));
+    scan.b_scale = scales[0];
+    scan.c_scale = scales[1];
+    ScanInputs in;
+    in.x = r.value(rows, p.channels(), inputs[0]);
+    in.step = r.value(rows, p.steps(), inputs[1]);
+    in.b = r.value(rows, shared, inputs[2]);
+    in.c = r.value(rows, shared, inputs[3]);
+    if (is_delta) in.gate = r.value(rows, p.heads, inputs[4]);
+    const Tensor y = linear_scan(r.pass, scan, {}, sequences_of(p), in, 0);
+    expect_values(all(y), widened(expected));
+    r.backward(y, slopes);
+    const std::vector<float> gradients[] = {r.gradient(in.x),
+                                            r.gradient(in.step),
+                                            r.gradient(in.b),
+                                            r.gradient(in.c),
+                                            is_delta ? r.gradient(in.gate) : r.gradient("skip"),
+                                            r.gradient("decay")};
+    for (std::size_t i = 0; i < 6; ++i) {
+      const std::vector<float> wanted = file.next(sizes[i]);
+      float largest = 0, worst = 0;
+      for (std::size_t j = 0; j < wanted.size(); ++j) {
+        largest = std::max(largest, std::abs(wanted[j]));
+        worst = std::max(worst, std::abs(wanted[j] - gradients[i][j]));
+      }
+      EXPECT_LE(worst, 1e-5f * largest) << "input " << i;
+    }
+  }
+  EXPECT_EQ(cases, 3);
+}
+
 class Convolutions : public testing::TestWithParam<std::int64_t> {};
 
 TEST_P(Convolutions, ValuesGradientsAndSplits) {
