@@ -60,7 +60,7 @@ void dry_run(const Recipe& recipe, ThreadPool& pool, Console& console) {
     return;
   }
   const auto line = [&](const std::string& what, const std::string& value) {
-    console.print(console.paint(Style::bold, pad(what, 18)) + value + "\n");
+    console.print(console.paint(Style::bold, pad(what, 20)) + value + "\n");
   };
   const auto number = [](auto value) { return short_number(static_cast<double>(value)); };
   const auto memory = [](std::uint64_t value) { return human_bytes(static_cast<double>(value)); };
@@ -92,7 +92,7 @@ void dry_run(const Recipe& recipe, ThreadPool& pool, Console& console) {
                                               100 * speed * plan.flops_per_token / plan.peak_flops,
                                               short_number(plan.peak_flops))
                                 : ""));
-  line("time", "about " + clock_text(plan.seconds()) + " (h:mm:ss), evaluations aside");
+  line("time", "about " + clock_text(plan.seconds()) + ", evaluations and samples aside");
 }
 
 /// The run that --resume means, and its recipe with what --set changes.
@@ -147,6 +147,7 @@ void tell(const RunOutcome& outcome, Console& console) {
                     outcome.model.string() + " --raw \"Once upon a time\"\n");
     }
   }
+  if (outcome.end == RunEnd::stopped) throw Error(ErrorKind::cancelled, "stopped");
   if (outcome.end == RunEnd::not_finite) {
     throw bad_input(outcome.info.problem, outcome.folder.string(),
                     "lower optimizer.learning_rate, or raise schedule.warmup_share");

@@ -92,7 +92,7 @@ bool is_number(std::string_view text) {
 
 ScalarKind kind_of(const YAML::Node& node) {
   if (node.IsNull()) return ScalarKind::nothing;
-  if (node.Tag() == "!") return ScalarKind::text;
+  if (node.Tag() == "!" || node.Tag() == "tag:yaml.org,2002:str") return ScalarKind::text;
   const std::string& text = node.Scalar();
   for (const char* word : {"true", "True", "TRUE", "false", "False", "FALSE"}) {
     if (text == word) return ScalarKind::flag;
