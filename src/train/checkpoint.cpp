@@ -125,7 +125,7 @@ Checkpoint write_checkpoint(const fs::path& folder, std::int64_t step,
   const Checkpoint checkpoint{step, folder / name};
   const fs::path temporary = folder / fmt::format(".{}{}", name, kTemporary);
   try {
-    fs::create_directories(folder);
+    if (fs::create_directories(folder)) sync_folder(fs::absolute(folder).parent_path());
     remove_folder(temporary);
     fs::create_directory(temporary);
     write(temporary);

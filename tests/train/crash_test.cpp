@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <vector>
 
 #include "base/scratch.h"
@@ -186,6 +187,41 @@ TEST(Crash, OneErrorOfTheDiskCostsOneCheckpoint) {
     ASSERT_EQ(child(scratch / "run", *told, {}), 0);
     expect_same(*told);
   }
+}
+
+/// A machine that loses power forgets what was not synced, in any order: so everything is synced
+/// before the next thing relies on it.
+TEST(Crash, NothingReliesOnWhatIsNotSynced) {
+  const test::Scratch scratch;
+  const SharedTold told;
+  std::vector<std::pair<std::string, std::string>> log;
+  test::fault_plan = {Fault::none, 0, &told->operations, &log};
+  train(scratch / "run", *told);
+  test::fault_plan = {};
+
+  const std::string parent = scratch / "run";
+  std::set<std::string> unsynced;  // files with bytes, and folders with names, that may be lost
+  int appeared = 0, completed = 0;
+  for (const auto& [what, path] : log) {
+    const std::string folder = fs::path(path).parent_path();
+    if (what == "write") unsynced.insert(path);
+    if (what == "sync") unsynced.erase(path);
+    if (what != "rename") continue;
+    if (folder == parent) {
+      EXPECT_TRUE(unsynced.empty()) << *unsynced.begin() << " before " << path;
+      ++appeared;
+    } else if (fs::path(path).filename() == "complete.json") {
+      EXPECT_TRUE(unsynced.empty()) << *unsynced.begin() << " before " << path;
+      ++completed;
+    } else {
+      // A file got its name, after its own bytes were synced under a temporary one.
+      EXPECT_TRUE(unsynced.empty() || *unsynced.begin() == folder) << path;
+    }
+    unsynced.insert(folder);
+  }
+  EXPECT_EQ(appeared, 3);
+  EXPECT_EQ(completed, 3);
+  EXPECT_TRUE(unsynced.empty());
 }
 
 TEST(Crash, ShortWritesAreGoneOnWith) {

@@ -14,6 +14,9 @@
 #include <csignal>
 #include <cstdarg>
 #include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace jielong::test {
 
@@ -30,6 +33,8 @@ struct FaultPlan {
   Fault fault = Fault::none;
   int at = 0;
   int* operations = nullptr;  ///< counts them, from 0; null: not armed
+  /// Receives "write", "sync" and "rename" with the path that they change, if given.
+  std::vector<std::pair<std::string, std::string>>* log = nullptr;
 };
 inline FaultPlan fault_plan;
 
@@ -67,6 +72,17 @@ inline Verdict judge(bool needs_room, std::size_t bytes = 0) {
   return {false, bytes};
 }
 
+inline void note(const char* what, std::string path) {
+  if (fault_plan.log != nullptr) fault_plan.log->emplace_back(what, std::move(path));
+}
+
+inline void note(const char* what, int descriptor) {
+  if (fault_plan.log == nullptr) return;
+  char path[4096] = {};
+  const std::string link = "/proc/self/fd/" + std::to_string(descriptor);
+  if (::readlink(link.c_str(), path, sizeof path - 1) > 0) note(what, std::string(path));
+}
+
 inline long passed_on(const Verdict& verdict, long call, auto... arguments) {
   return verdict.fails ? -1 : ::syscall(call, arguments...);
 }
@@ -77,11 +93,13 @@ extern "C" {
 
 ssize_t write(int descriptor, const void* data, size_t count) {
   const auto verdict = jielong::test::judge(true, count);
+  jielong::test::note("write", descriptor);
   return jielong::test::passed_on(verdict, SYS_write, descriptor, data, verdict.bytes);
 }
 
 int fsync(int descriptor) {
   const auto verdict = jielong::test::judge(true);
+  jielong::test::note("sync", descriptor);
   // What a killed process wrote is safe in the page cache, and waiting for disks is slow.
   if (jielong::test::fault_plan.operations != nullptr && !verdict.fails) return 0;
   return static_cast<int>(jielong::test::passed_on(verdict, SYS_fsync, descriptor));
@@ -107,6 +125,7 @@ int mkdir(const char* path, mode_t mode) noexcept {
 }
 
 int rename(const char* from, const char* to) noexcept {
+  jielong::test::note("rename", to);
   return static_cast<int>(jielong::test::passed_on(jielong::test::judge(false), SYS_renameat2,
                                                    AT_FDCWD, from, AT_FDCWD, to, 0));
 }

@@ -1,5 +1,5 @@
-// Started by mpirun: the processes train together, then the first one alone, and the loss curves must
-// agree. Exits with 0 when they do.
+// Started by mpirun: the processes train together, then the first one alone, and the loss curves
+// must agree. Exits with 0 when they do.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -26,8 +26,8 @@ int main() {
       worst = std::max(worst, std::abs(alone.steps[i].loss - together.steps.at(i).loss));
     }
     for (std::size_t i = 0; i < alone.evaluations.size(); ++i) {
-      worst = std::max(worst,
-                       std::abs(alone.evaluations[i].loss - together.evaluations.at(i).loss));
+      worst =
+          std::max(worst, std::abs(alone.evaluations[i].loss - together.evaluations.at(i).loss));
     }
     fmt::print("rank {} of {}: losses differ by {:.2g} at most\n", communicator->rank(),
                communicator->size(), worst);
