@@ -114,7 +114,7 @@ void show(const RunsFlags& flags, Console& console) {
     std::vector<double> losses;
     for (const StepRecord& step : records.steps) losses.push_back(step.loss);
     line("loss", fmt::format("{:.4f} {}", last.loss,
-                             sparkline(losses, std::clamp(console.columns() - 26, 8, 60))));
+                             loss_curve(losses, std::clamp(console.columns() - 26, 8, 60))));
     line("speed",
          fmt::format(
              "{} tokens/s{}", short_number(last.tokens_per_second),

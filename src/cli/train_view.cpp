@@ -73,6 +73,11 @@ std::string sparkline(const std::vector<double>& values, int columns) {
   return text;
 }
 
+std::string loss_curve(std::vector<double> losses, int columns) {
+  for (double& loss : losses) loss = std::log(std::max(loss, 1e-6));
+  return sparkline(losses, columns);
+}
+
 std::vector<std::string> draw_glance(const TrainingGlance& glance, int columns) {
   const StepMetrics& last = glance.last;
   const std::string left = fmt::format("step {}/{} ", last.step, last.steps);
@@ -86,7 +91,7 @@ std::vector<std::string> draw_glance(const TrainingGlance& glance, int columns) 
   if (!held_out.empty()) held_out = "  " + held_out;
   const int spark = std::min(60, columns - display_width(loss) - display_width(held_out));
   std::vector<std::string> lines{left + bar(share, std::max(0, room)) + right,
-                                 loss + sparkline(glance.losses, spark) + held_out,
+                                 loss + loss_curve(glance.losses, spark) + held_out,
                                  figures(glance)};
   for (std::string& line : lines) line = fit(line, columns);
   return lines;

@@ -25,6 +25,9 @@ std::vector<std::string> draw_glance(const TrainingGlance& glance, int columns);
 /// The values as a row of blocks of eight heights, thinned to `columns` of them.
 std::string sparkline(const std::vector<double>& values, int columns);
 
+/// A sparkline of losses: of their logarithms, since most of the fall is at the beginning.
+std::string loss_curve(std::vector<double> losses, int columns);
+
 /// "2:05", "1:02:05".
 std::string clock_text(double seconds);
 

@@ -63,6 +63,10 @@ fs::path token_folder(const Recipe& recipe) {
 TrainingSession::TrainingSession(const Recipe& recipe, const Options& options, ThreadPool& pool,
                                  const Progress& progress)
     : pool_(pool) {
+  // The first rank learns the tokenizer and prepares the data; the others find both.
+  Communicator* const others = options.communicator;
+  const bool is_first = others == nullptr || others->rank() == 0;
+  if (!is_first) others->barrier();
   const fs::path tokenizer =
       recipe.model.from.empty() ? find_tokenizer(recipe, options, progress) : fs::path();
   model_ = make_recipe_model(recipe, tokenizer, 0, pool_);
@@ -73,6 +77,7 @@ TrainingSession::TrainingSession(const Recipe& recipe, const Options& options, T
     chat_ = std::make_unique<ChatTemplate>(*source);
   }
   make_data(recipe, options, progress);
+  if (is_first && others != nullptr) others->barrier();
   objective_ = make_objective(recipe);
   make_trainer(recipe, options);
 }

@@ -51,6 +51,7 @@ TEST(TrainView, SparklinesFallWithTheLoss) {
   EXPECT_EQ(sparkline({2, 2, 1, 1}, 2), "█▁");
   EXPECT_EQ(sparkline({1, 1, 1}, 10), "▁▁▁");
   EXPECT_EQ(sparkline({}, 10), "");
+  EXPECT_EQ(loss_curve({8, 4, 2, 1}, 4), "█▆▃▁");
   EXPECT_EQ(sparkline({1, 2}, 0), "");
 }
 
