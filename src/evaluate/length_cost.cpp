@@ -28,7 +28,7 @@ std::vector<LengthCost> measure_length_cost(
   std::int64_t held = 0;
   for (const std::int64_t length : lengths) {
     if (on_length) on_length(length);
-    if (length > held) chain.append(length - held, cancel);
+    if (length > held) chain.grow(length - held, cancel);
     held = std::max(held, length);
     std::vector<double> seconds;
     for (std::int64_t i = 0; i < tokens; ++i) {
@@ -40,7 +40,8 @@ std::vector<LengthCost> measure_length_cost(
     held += tokens;
     std::nth_element(seconds.begin(), seconds.begin() + tokens / 2, seconds.end());
     costs.push_back({length, seconds[static_cast<std::size_t>(tokens / 2)],
-                     runner.cache().used_blocks() * runner.cache().block_bytes()});
+                     runner.cache().used_blocks() * runner.cache().block_bytes() +
+                         runner.cache().states().bytes()});
   }
   return costs;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -33,6 +34,28 @@ class TestChain {
       const Slice slice{id_, std::span(tokens).subspan(at, std::min(kChunk, tokens.size() - at)),
                         false};
       runner_.evaluate(std::span(&slice, 1));
+    }
+  }
+  /// The same, but does not evaluate what can be copied: where keys and values lie in blocks, more
+  /// of the first one. Where it looks costs a token as much, whatever it sees there.
+  void grow(std::int64_t count, const std::atomic<bool>* cancel = nullptr) {
+    const std::int64_t block = runner_.block_tokens();
+    const bool copies = !runner_.block_format().empty();
+    std::vector<std::byte> content;
+    while (count > 0) {
+      const std::int64_t held = runner_.length(id_), over = held % block;
+      if (copies && held > 0 && over == 0 && count >= block) {
+        if (content.empty()) {
+          const auto first = runner_.block(id_, 0);
+          content.assign(first.begin(), first.end());
+        }
+        runner_.append_block(id_, block, content);
+        count -= block;
+      } else {
+        const std::int64_t part = copies ? std::min(count, block - over) : count;
+        append(part, cancel);
+        count -= part;
+      }
     }
   }
   void cut(std::int64_t length) { runner_.truncate(id_, length); }
