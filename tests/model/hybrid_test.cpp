@@ -165,6 +165,17 @@ TEST(RepeatedWeights, AreOnePeriodThatRemembersEachTimeForItself) {
   EXPECT_LE(distance(logits_of(Model::load(scratch / "model.gguf"), pool, 4), expected), 1e-4f);
 }
 
+TEST(RecurrentSizes, OfKindsThatDoNotOccurAreForgotten) {
+  ThreadPool pool(1);
+  Hyperparameters hyper = stack_of("MA", 2);
+  hyper.mamba.inner = hyper.mamba2.inner = hyper.delta_net.inner = 48;
+  const auto model = Model::create(hyper, {}, pool);
+  EXPECT_EQ(model->hyper().mamba.inner, 48);
+  EXPECT_EQ(model->hyper().mamba.states, 16);
+  EXPECT_EQ(model->hyper().mamba2.inner, 0);
+  EXPECT_EQ(model->hyper().delta_net.inner, 0);
+}
+
 TEST(BadPatterns, AreRefused) {
   ThreadPool pool(1);
   for (const char* pattern : {"", "AX", "mf", "A F"}) {

@@ -38,6 +38,10 @@ void complete(std::int64_t& value, std::int64_t usual) {
 /// Sizes that the authors of these layers use, for a model of this width.
 void complete_recurrences(Hyperparameters& hyper, bool mamba, bool mamba2, bool delta_net) {
   const std::int64_t channels = hyper.channels, head = std::gcd(channels, std::int64_t{64});
+  // Sizes of kinds that do not occur say nothing, and would have to make sense.
+  if (!mamba) hyper.mamba = {};
+  if (!mamba2) hyper.mamba2 = {};
+  if (!delta_net) hyper.delta_net = {};
   if (mamba) {
     complete(hyper.mamba.inner, 2 * channels);
     complete(hyper.mamba.states, 16);
@@ -128,7 +132,7 @@ void complete_sizes(Hyperparameters& hyper) {
   const auto has = [&](char letter) { return hyper.pattern.find(letter) != std::string::npos; };
   complete_recurrences(hyper, has('M') || hyper.family == "mamba" || hyper.family == "jamba",
                        has('S') || hyper.family == "mamba2" || hyper.family == "falcon-h1",
-                       has('D'));
+                       has('D') || hyper.family == "qwen3next");
 }
 
 /// Stacks by a pattern of letters: see hybrid.h.
