@@ -7,24 +7,11 @@
 #include "model/kv_cache.h"
 #include "tensor/ops/attend.h"
 #include "tensor/ops/blend.h"
+#include "tensor/ops/rows.h"
 #include "tensor/ops/squash.h"
 
 namespace jielong {
 namespace {
-
-/// Rows below this are rotated and stored by the calling thread alone: starting the
-/// others would take longer.
-constexpr std::int64_t kRowsWorthSharing = 8;
-
-/// Calls body(begin, end) for parts of [0, rows).
-template <typename Body>
-void for_rows(ThreadPool& pool, std::int64_t rows, const Body& body) {
-  if (rows < kRowsWorthSharing) {
-    body(0, rows);
-  } else {
-    pool.for_range(rows, 1, body);
-  }
-}
 
 /// The pages that a pass writes keys and values to: those of the cache, or, for sequences
 /// that are not continued later, pages of the arena.

@@ -4,6 +4,7 @@
 #include <memory>
 #include <numeric>
 
+#include "tensor/ops/gradient_rows.h"
 #include "tensor/ops/rows.h"
 #include "tensor/tape.h"
 #include "tensor/vector.h"
@@ -11,13 +12,6 @@
 
 namespace jielong {
 namespace {
-
-/// Where dL/dprobabilities is summed, never uninitialised.
-Tensor sum_from_zero(Tape& tape, const Tensor& value) {
-  const Tape::Sum sum = tape.sum(value);
-  if (sum.first) std::fill_n(sum.tensor.data, value.rows * value.channels, 0.0f);
-  return sum.tensor;
-}
 
 /// dL/dweight of each of a row's visits becomes dL/dp of its experts, added to `gradient`
 /// (experts). Weights that sum to one are w_i = p_i / Σ p_j, so dp_i = (dw_i − Σ dw_j · w_j) / Σ
@@ -56,9 +50,9 @@ void backward(Pass& pass, const Mixed& mixed) {
   if (!dy) return;
   std::vector<Tensor> result_gradients(mixed.results.size());
   for (std::size_t e = 0; e < mixed.results.size(); ++e) {
-    if (mixed.results[e]) result_gradients[e] = sum_from_zero(tape, mixed.results[e]);
+    if (mixed.results[e]) result_gradients[e] = added_gradient(pass.pool(), tape, mixed.results[e]);
   }
-  const Tensor gradient = sum_from_zero(tape, mixed.probabilities);
+  const Tensor gradient = added_gradient(pass.pool(), tape, mixed.probabilities);
   pass.pool().for_range(dy.rows, 1, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> weight_gradients(static_cast<std::size_t>(mixed.routing.used));
     for (std::int64_t row = begin; row < end; ++row) {
@@ -144,8 +138,8 @@ double balance_loss(Pass& pass, const Tensor& probabilities, const Routing& rout
     slopes.push_back(static_cast<float>(static_cast<double>(weight) * experts * share / rows));
   }
   if (Tape* tape = pass.tape()) {
-    tape->record([tape, probabilities, slopes = std::move(slopes)] {
-      const Tensor gradient = sum_from_zero(*tape, probabilities);
+    tape->record([&pass, tape, probabilities, slopes = std::move(slopes)] {
+      const Tensor gradient = added_gradient(pass.pool(), *tape, probabilities);
       for (std::int64_t row = 0; row < gradient.rows; ++row) {
         vectors().add_scaled(1.0f, slopes.data(), gradient.row(row), gradient.channels);
       }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "tensor/ops/gradient_rows.h"
 #include "tensor/tape.h"
 #include "tensor/vector.h"
 
@@ -36,9 +37,8 @@ Tensor gather_rows(Pass& pass, const Tensor& x, std::span<const std::int64_t> in
     tape->record([&pass, tape, x, y, from = std::vector(indices.begin(), indices.end())] {
       const Tensor dy = tape->gradient(y);
       if (!dy) return;
-      const Tape::Sum dx = tape->sum(x);
-      if (dx.first) std::fill_n(dx.tensor.data, x.rows * x.channels, 0.0f);
-      scatter_rows<std::int64_t>(pass.pool(), dy, from, 1.0f, dx.tensor);
+      scatter_rows<std::int64_t>(pass.pool(), dy, from, 1.0f,
+                                 added_gradient(pass.pool(), *tape, x));
     });
   }
   return y;
