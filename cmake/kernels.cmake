@@ -29,7 +29,16 @@ foreach(isa IN LISTS isas)
     ${JIELONG_ROOT}/src/tensor/kernels/isa/${isa}/*.cpp)
   if(sources)
     target_sources(jielong_tensor PRIVATE ${sources})
-    # Kernels stay optimized in debug and sanitizer builds: their names promise speed.
-    set_source_files_properties(${sources} PROPERTIES COMPILE_OPTIONS "${flags_${isa}};-O3")
+    if(JIELONG_SANITIZE)
+      # Unrolled code with checks takes minutes to compile; fuzzers have nothing to learn there.
+      set(optimize -O1)
+      if(JIELONG_FUZZ)
+        list(APPEND optimize -fno-sanitize=fuzzer-no-link)
+      endif()
+    else()
+      # Kernels stay optimized in debug builds: their names promise speed.
+      set(optimize -O3)
+    endif()
+    set_source_files_properties(${sources} PROPERTIES COMPILE_OPTIONS "${flags_${isa}};${optimize}")
   endif()
 endforeach()

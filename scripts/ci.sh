@@ -19,7 +19,7 @@ configure() {
   local folder=$ci/$1
   shift
   mkdir -p "$folder"
-  cmake -B "$folder" "$@" >"$folder/configure.log" 2>&1 || { cat "$folder/configure.log"; return 1; }
+  cmake -B "$folder" -DJIELONG_PCH=ON "$@" >"$folder/configure.log" 2>&1 || { cat "$folder/configure.log"; return 1; }
 }
 
 build() {
@@ -66,7 +66,7 @@ stage_clang() { # Clang, ASan, UBSan and coverage for the fuzzers in one build; 
 }
 
 stage_configure-clang() {
-  configure clang -S . -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO='-O1 -g1' \
+  configure clang -S . -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG='-O1 -g1' \
     -DCMAKE_C_COMPILER=clang-14 -DCMAKE_CXX_COMPILER=clang++-14 \
     -DJIELONG_SANITIZE=address,undefined -DJIELONG_FUZZ=ON
 }
@@ -74,7 +74,8 @@ stage_configure-clang() {
 stage_fuzz() { FUZZ_BUILD=$ci/clang scripts/fuzz.sh; }
 
 stage_threads() { # the thread pool, a whole model on it, scheduler and server, under ThreadSanitizer
-  configure tsan -S . -DCMAKE_BUILD_TYPE=RelWithDebInfo -DJIELONG_SANITIZE=thread &&
+  configure tsan -S . -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG='-O1 -g1' \
+    -DJIELONG_SANITIZE=thread &&
     build tsan test_base test_facade test_generate test_serve &&
     run_tests tsan -R 'ThreadPool|Facade|Scheduler|Batcher|ModelPool|Http|Server|Pitfalls'
 }
