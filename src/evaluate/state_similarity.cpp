@@ -13,12 +13,13 @@ namespace {
 /// Vectors of one text by layer: what the residual stream holds on average.
 using States = std::vector<std::vector<float>>;
 
-std::vector<float> mean_row(const Tensor& value) {
+/// The mean of the given rows.
+std::vector<float> mean_of(const Tensor& value, const std::vector<std::int64_t>& rows) {
   std::vector<float> mean(static_cast<std::size_t>(value.channels));
-  for (std::int64_t row = 0; row < value.rows; ++row) {
+  for (const std::int64_t row : rows) {
     for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += value.row(row)[i];
   }
-  for (float& x : mean) x /= static_cast<float>(value.rows);
+  for (float& x : mean) x /= static_cast<float>(rows.size());
   return mean;
 }
 
@@ -46,25 +47,36 @@ class StateReader {
 
   States read(const std::string& text) {
     states_.clear();
-    runner_.hidden_states(runner_.model().tokenizer().encode(text));
+    const Tokenizer& tokenizer = runner_.model().tokenizer();
+    const std::vector<Token> tokens = tokenizer.encode(text);
+    // BOS stands before every text and is the same for all: often it outweighs them.
+    rows_.clear();
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      if (!tokenizer.vocabulary().is_special(tokens[i])) {
+        rows_.push_back(static_cast<std::int64_t>(i));
+      }
+    }
+    if (rows_.empty()) throw bad_input("a text has no tokens", "state similarity");
+    runner_.hidden_states(tokens);
     return std::move(states_);
   }
 
  private:
   void see(std::string_view name, const Tensor& value) {
     if (states_.empty()) {
-      if (name == embedding_name()) states_.push_back(mean_row(value));
+      if (name == embedding_name()) states_.push_back(mean_of(value, rows_));
       return;
     }
     const std::int64_t sublayer = sublayer_of(name);
     if (sublayer < 0) return;
     const bool ends_layer = (sublayer + 1) % per_layer_ == 0 || sublayer + 1 == sublayers_;
-    if (ends_layer) states_.push_back(mean_row(value));
+    if (ends_layer) states_.push_back(mean_of(value, rows_));
   }
   std::string embedding_name() const { return runner_.model().stack().tokens.name + ".out"; }
 
   ModelRunner& runner_;
   std::int64_t sublayers_ = 0, per_layer_ = 1;
+  std::vector<std::int64_t> rows_;  ///< of tokens that are text
   States states_;
 };
 

@@ -23,9 +23,10 @@ struct StateSimilarity {
 /// Two texts that mean the same, for instance in two languages.
 using TextPair = std::pair<std::string, std::string>;
 
-/// Compares the states of each text, averaged over its tokens, behind every layer of the model
-/// (Johnson et al. 2017 looked at them so in translation). The runner's tap is replaced. Needs two
-/// pairs at least; texts may not exceed the context. Throws Error(cancelled) once `cancel` is true.
+/// Compares the states of each text, averaged over its tokens without BOS and its like, behind
+/// every layer of the model (Johnson et al. 2017 looked at them so in translation). The runner's
+/// tap is replaced. Needs two pairs at least; texts may not exceed the context. Throws
+/// Error(cancelled) once `cancel` is true.
 std::vector<StateSimilarity> measure_state_similarity(ModelRunner& runner,
                                                       std::span<const TextPair> pairs,
                                                       const std::atomic<bool>* cancel = nullptr);

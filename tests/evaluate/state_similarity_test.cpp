@@ -29,10 +29,15 @@ TEST(StateSimilarity, ComparesVectors) {
 
 class SimilarityOfModel : public testing::Test {
  protected:
-  SimilarityOfModel() {
+  SimilarityOfModel() : tiny_(longer()) {
     auto model = Model::load(tiny_.path());
     model->prepare(pool_);
     model_ = model;
+  }
+  static test::TinyModel::Parts longer() {
+    test::TinyModel::Parts parts;
+    parts.context = 512;
+    return parts;
   }
   test::TinyModel tiny_;
   ThreadPool pool_{2};
@@ -56,15 +61,15 @@ TEST_F(SimilarityOfModel, SeesEveryLayer) {
 
 TEST_F(SimilarityOfModel, LengthCostGrowsWithTheChain) {
   ModelRunner runner(model_, pool_);
-  const std::vector<std::int64_t> lengths{0, 100};
+  const std::vector<std::int64_t> lengths{0, 300};
   const auto costs = measure_length_cost(runner, lengths, 2);
   ASSERT_EQ(costs.size(), 2U);
-  EXPECT_EQ(costs[1].length, 100);
+  EXPECT_EQ(costs[1].length, 300);
   EXPECT_GT(costs[0].seconds_per_token, 0);
-  // Keys and values of 104 tokens take two blocks, those of two tokens one.
-  EXPECT_EQ(costs[1].state_bytes, 2 * costs[0].state_bytes);
+  // Keys and values of 302 tokens take five blocks, those of two tokens one.
+  EXPECT_EQ(costs[1].state_bytes, 5 * costs[0].state_bytes);
   EXPECT_EQ(runner.used_blocks(), 0U);
-  const std::vector<std::int64_t> too_long{127};
+  const std::vector<std::int64_t> too_long{511};
   EXPECT_THROW(measure_length_cost(runner, too_long, 2), Error);
   const std::vector<std::int64_t> falling{10, 5};
   EXPECT_THROW(measure_length_cost(runner, falling, 2), Error);
