@@ -55,13 +55,14 @@ std::string lines_up_to(const fs::path& file, std::int64_t step) {
 }  // namespace
 
 RunRecorder::RunRecorder(fs::path folder, RunInfo info)
-    : folder_(std::move(folder)), info_(std::move(info)) {
+    : folder_(std::move(folder)), info_(std::move(info)), reader_(folder_) {
   info_.name = folder_.filename().string();
 }
 
 RunRecorder::RunRecorder(RunRecorder&& other) noexcept
     : folder_(std::move(other.folder_)),
       info_(std::move(other.info_)),
+      reader_(std::move(other.reader_)),
       lock_(std::exchange(other.lock_, -1)),
       torn_(other.torn_),
       trouble_(std::move(other.trouble_)) {}
@@ -149,10 +150,9 @@ void RunRecorder::write_info() {
 
 void RunRecorder::write_report() {
   try_to([&] {
-    RunRecordReader reader(folder_);
     write_file(
         folder_ / "report.html",
-        render_report({info_, read_file(folder_ / "recipe.yaml", 1 << 22), reader.update()}));
+        render_report({info_, read_file(folder_ / "recipe.yaml", 1 << 22), reader_.update()}));
   });
 }
 

@@ -53,6 +53,7 @@ class RunRecorder : public TrainObserver {
 
   std::filesystem::path folder_;
   RunInfo info_;
+  RunRecordReader reader_;  ///< for the report: reads only what is new
   int lock_ = -1;
   bool torn_ = false;  ///< the last line may be incomplete
   std::string trouble_;
