@@ -17,9 +17,9 @@ using testing::StartsWith;
 
 Json json_of(const Outcome& outcome) { return parse_json(outcome.out, "standard output"); }
 
-const std::vector<std::string> kCommands{"run",   "serve",   "pull",       "list",       "show",
-                                         "rm",    "convert", "tokenize",   "perplexity", "bench",
-                                         "embed", "doctor",  "completion", "train",      "runs"};
+const std::vector<std::string> kCommands{
+    "run",       "serve",      "pull",  "list",  "show",   "rm",         "convert", "tokenize",
+    "tokenizer", "perplexity", "bench", "embed", "doctor", "completion", "train",   "runs"};
 
 TEST(Cli, HelpAndVersion) {
   Program program;
