@@ -31,7 +31,10 @@ std::string figures(const TrainingGlance& glance) {
   }
   text += fmt::format("gradient {:.3g} · {} tokens/s", last.gradient_norm,
                       short_number(last.tokens_per_second));
-  if (glance.peak_share > 0) text += fmt::format(" · {:.0f}% of peak", glance.peak_share * 100);
+  if (glance.peak_share > 0) {
+    const double percent = glance.peak_share * 100;
+    text += fmt::format(" · {:.{}f}% of peak", percent, percent < 9.95 ? 1 : 0);
+  }
   return text;
 }
 
