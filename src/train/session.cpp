@@ -1,5 +1,6 @@
 #include "train/session.h"
 
+#include <algorithm>
 #include <system_error>
 #include <utility>
 
@@ -151,6 +152,12 @@ std::unique_ptr<Objective> TrainingSession::make_objective(const Recipe& recipe)
 void TrainingSession::make_trainer(const Recipe& recipe, const Options& options) {
   TrainerOptions trainer = trainer_options_of(recipe, options.steps);
   trainer.checkpoints = options.checkpoints;
+  if (options.communicator != nullptr) {
+    // A batch is cut so that every rank has a part of the step.
+    trainer.pass_sequences =
+        std::min(trainer.pass_sequences,
+                 std::max<std::int64_t>(1, trainer.sequences / options.communicator->size()));
+  }
   trainer.flops_per_token = training_flops_per_token(*model_, recipe.batch.length);
   if (objective_->counts_tokens()) trainer.token_bytes = token_bytes(model_->tokenizer());
   TrainerParts parts;
