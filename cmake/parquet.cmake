@@ -33,6 +33,3 @@ endforeach()
 set_source_files_properties(src/train/data/parquet_rows.cpp PROPERTIES
   COMPILE_DEFINITIONS JIELONG_PARQUET COMPILE_OPTIONS "${parquet_options}")
 target_link_libraries(jielong_train INTERFACE ${parquet_libraries})
-if(TARGET test_train)
-  target_compile_definitions(test_train PRIVATE JIELONG_PARQUET)
-endif()
