@@ -19,7 +19,8 @@ void save_model(const Model& model, const std::filesystem::path& path, const std
   options.input = model.path();
   options.output = path;
   options.type = type;
-  options.threads = 1;
+  // Plain values are only copied, which others would but wait for.
+  options.threads = info(recipe.dtype).quantized ? 0 : 1;
   if (path.extension() == ".gguf") {
     ConversionPlan plan = plan_gguf_to_gguf(file, theta->metadata);
     write_gguf(plan, options, recipe, true);

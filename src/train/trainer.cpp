@@ -288,7 +288,7 @@ EvaluationMetrics Trainer::evaluate() {
 }
 
 std::size_t Trainer::activation_bytes() const {
-  return const_cast<Workspace&>(workspace_).arena().reserved_bytes() + tape_.peak_bytes();
+  return const_cast<Workspace&>(workspace_).arena().peak_bytes() + tape_.peak_bytes();
 }
 
 }  // namespace jielong
