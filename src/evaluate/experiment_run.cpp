@@ -169,6 +169,10 @@ class Run {
       settings.push_back(name + "=" + resolved(value, seed, data));
     }
     const Recipe recipe = read_recipe(experiment_.recipe, settings);
+    for (const SourceRecipe& source : recipe.data.sources) {
+      const bool is_set = source.path.starts_with((parts_.work / "sets").string());
+      if (!is_set && fs::is_regular_file(source.path)) data += " " + sha256_of_file(source.path);
+    }
     Trained trained{short_hash(write_recipe(recipe) + data), {}};
     const fs::path folder = folder_of(variant, seed, trained.hash);
     const fs::path file = folder / "trained.json";

@@ -150,6 +150,20 @@ TEST_F(ExperimentTest, RunsOnlyWhatIsNotThereYet) {
   EXPECT_EQ(trained_.back().model.layers, 4);
 }
 
+TEST_F(ExperimentTest, RunsAgainWhenTheDataOfARecipeChanges) {
+  std::string yaml = kExperiment;
+  const std::string set = "set:\n  data.sources.0.path: \"{set:learn}\"\n";
+  yaml.erase(yaml.find(set), set.size());
+  write_file(folder_ / "learn.jsonl", "{}");
+  run_experiment(read(yaml), pool_, parts());
+  const std::size_t first = trained_.size();
+  run_experiment(read(yaml), pool_, parts());
+  EXPECT_EQ(trained_.size(), first);
+  write_file(folder_ / "learn.jsonl", "{} ");
+  run_experiment(read(yaml), pool_, parts());
+  EXPECT_EQ(trained_.size(), 2 * first);
+}
+
 TEST_F(ExperimentTest, OnlyOneVariantAndItsBeginning) {
   ExperimentParts some = parts();
   some.only = {"tuned"};
