@@ -164,8 +164,8 @@ std::string ExperimentResult::svg() const {
   Chart chart;
   chart.id = "experiment";
   chart.title = spec.title;
-  chart.x_label = spec.x_label;
-  chart.y_label = spec.y_label;
+  // Beside the legend there is no room for it.
+  chart.x_label = spec.y_label.empty() ? spec.x_label : spec.y_label + " by " + spec.x_label;
   chart.from_zero = true;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     ChartSeries line;

@@ -115,6 +115,7 @@ std::string legend(const std::vector<ChartSeries>& all) {
 
 std::string short_number(double value) {
   if (!std::isfinite(value)) return "–";
+  if (value == 0) return "0";  // also where it is -0
   const double size = std::abs(value);
   for (const auto& [unit, letter] : {std::pair{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}}) {
     if (size >= unit * 0.9995) return fmt::format("{:.3g}{}", value / unit, letter);
