@@ -196,6 +196,7 @@ void RunRecorder::on_step(const StepMetrics& metrics) {
       {"epochs", metrics.epochs}};
   if (!metrics.means.empty()) record["means"] = means_json(metrics.means);
   append("metrics.jsonl", record);
+  if (std::exchange(report_is_old_, false)) write_report();
 }
 
 void RunRecorder::on_evaluation(const EvaluationMetrics& metrics) {
@@ -217,6 +218,7 @@ void RunRecorder::on_sample(const TrainingSample& sample) {
                            {"step", sample.step},
                            {"prompt", sample.prompt},
                            {"text", sample.text}});
+  report_is_old_ = true;
 }
 
 void RunRecorder::on_not_finite(std::int64_t step, const std::string& tensor) {

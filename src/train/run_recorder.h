@@ -55,7 +55,8 @@ class RunRecorder : public TrainObserver {
   RunInfo info_;
   RunRecordReader reader_;  ///< for the report: reads only what is new
   int lock_ = -1;
-  bool torn_ = false;  ///< the last line may be incomplete
+  bool report_is_old_ = false;  ///< samples came after it was written
+  bool torn_ = false;           ///< the last line may be incomplete
   std::string trouble_;
 };
 
