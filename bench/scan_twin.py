@@ -28,9 +28,10 @@ def sequential(decay, increment, c):
     """h = decay·h + increment, y = Σ c·h over (batch, time, channel…, state)."""
     state = torch.zeros_like(increment[:, 0])
     outputs = []
-    for t in range(decay.shape[1]):
-        state = decay[:, t] * state + increment[:, t]
-        outputs.append((state * c[:, t]).sum(-1))
+    # Unbound at once: the gradient of a slice would be as large as the whole, for every token.
+    for decay_t, increment_t, c_t in zip(decay.unbind(1), increment.unbind(1), c.unbind(1)):
+        state = decay_t * state + increment_t
+        outputs.append((state * c_t).sum(-1))
     return torch.stack(outputs, 1)
 
 
@@ -144,12 +145,11 @@ class DeltaNet(nn.Module):
         decay, rate = (F.softplus(step) * -self.a_log.exp()).exp(), rate.sigmoid()
         memory = u.new_zeros(u.shape[0], self.heads, self.width, self.width)
         outputs = []
-        for t in range(u.shape[1]):
-            memory = memory * decay[:, t, :, None, None]
-            recalled = (memory * k[:, t, :, :, None]).sum(-2)
-            change = rate[:, t, :, None] * (v[:, t] - recalled)
-            memory = memory + k[:, t, :, :, None] * change[:, :, None]
-            outputs.append((memory * q[:, t, :, :, None]).sum(-2))
+        for d, r, q_t, k_t, v_t in zip(*(x.unbind(1) for x in (decay, rate, q, k, v))):
+            memory = memory * d[..., None, None]
+            recalled = (memory * k_t[..., None]).sum(-2)
+            memory = memory + k_t[..., None] * (r[..., None] * (v_t - recalled))[:, :, None]
+            outputs.append((memory * q_t[..., None]).sum(-2))
         y = self.norm(torch.stack(outputs, 1)) * F.silu(z.unflatten(-1, (self.heads, -1)))
         return self.out(y.flatten(-2))
 
