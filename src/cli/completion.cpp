@@ -19,7 +19,7 @@ std::string join(const std::vector<std::string>& words, std::string_view between
 }
 
 /// `text` inside single quotes of a shell.
-std::string quoted(const std::string& text) {
+std::string shell_quoted(const std::string& text) {
   std::string out = "'";
   for (const char c : text) {
     if (c == '\'') {
@@ -99,7 +99,7 @@ std::string zsh(const std::vector<CompletionCommand>& commands) {
   };
   std::string names, cases;
   for (const auto& command : commands) {
-    names += "    " + quoted(command.name + ":" + escaped(command.help)) + "\n";
+    names += "    " + shell_quoted(command.name + ":" + escaped(command.help)) + "\n";
     cases += fmt::format("    {})\n      _arguments -s \\\n", command.name);
     for (const CompletionFlag& flag : command.flags) {
       for (const std::string& name : flag.names) {
@@ -108,7 +108,7 @@ std::string zsh(const std::vector<CompletionCommand>& commands) {
           entry +=
               flag.choices.empty() ? ":value:_files" : ":value:(" + join(flag.choices, " ") + ")";
         }
-        cases += "        " + quoted(entry) + " \\\n";
+        cases += "        " + shell_quoted(entry) + " \\\n";
       }
     }
     cases += command.takes_model ? "        '1:model:_jielong_models' '*:file:_files' ;;\n"
@@ -146,7 +146,7 @@ std::string fish(const std::vector<CompletionCommand>& commands) {
       "# fish completion for jielong; load it with: jielong completion fish | source\n";
   for (const auto& command : commands) {
     script += fmt::format("complete -c jielong -n __fish_use_subcommand -f -a {} -d {}\n",
-                          command.name, quoted(command.help));
+                          command.name, shell_quoted(command.help));
     const std::string here =
         fmt::format("complete -c jielong -n '__fish_seen_subcommand_from {}'", command.name);
     if (command.takes_model) {
@@ -158,8 +158,8 @@ std::string fish(const std::vector<CompletionCommand>& commands) {
         script += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
       }
       if (flag.takes_value) script += " -r";
-      if (!flag.choices.empty()) script += " -f -a " + quoted(join(flag.choices, " "));
-      script += " -d " + quoted(flag.help) + "\n";
+      if (!flag.choices.empty()) script += " -f -a " + shell_quoted(join(flag.choices, " "));
+      script += " -d " + shell_quoted(flag.help) + "\n";
     }
   }
   return script;
