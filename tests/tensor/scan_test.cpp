@@ -100,8 +100,9 @@ Wide twin(const Problem& p, const WideNumbers& n) {
   std::int64_t first = 0;
   for (const std::int64_t length : p.lengths) {
     const auto rows = [&](const Wide& all, std::int64_t width) {
+      if (all.empty()) return Wide();
       const auto begin = all.begin() + first * width;
-      return all.empty() ? Wide() : Wide(begin, begin + length * width);
+      return Wide(begin, begin + length * width);
     };
     reference::Scan<double> s;
     s.rows = length;
