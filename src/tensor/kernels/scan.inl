@@ -249,8 +249,8 @@ void delta_backward(const ScanGradient& task) {
     const Floats factor = load(task.factors + row * 2 * kLanes);
     const Floats error = load(task.factors + row * 2 * kLanes + kLanes);
     const Floats rate = delta_rate(block, row), change = rate * error;
-    const Floats d_y = load_first(task.d_y + row * task.d_y_stride, block.width) *
-                       splat(block.c_scale);
+    const Floats d_y =
+        load_first(task.d_y + row * task.d_y_stride, block.width) * splat(block.c_scale);
     Floats d_change = zero();
     for (std::int64_t n = 0; n < states; ++n) {
       const std::int64_t at = n * kLanes;
@@ -393,9 +393,8 @@ JIELONG_KERNEL void for_lanes(std::int64_t n, const Body& body) {
 
 void squash(Squash function, const float* x, float* y, std::int64_t n) {
   with_squash(function, [&](const auto& f, const auto&) {
-    for_lanes(n, [&](std::int64_t i, std::int64_t m) {
-      store_first(y + i, f(load_first(x + i, m)), m);
-    });
+    for_lanes(
+        n, [&](std::int64_t i, std::int64_t m) { store_first(y + i, f(load_first(x + i, m)), m); });
   });
 }
 
@@ -433,6 +432,7 @@ void sum_lanes(const float* x, float* sums, std::int64_t n) {
 
 }  // namespace
 
-extern const ScanKernels scan_kernels = {
-    selective, selective_backward, shared, shared_backward, delta, delta_backward, conv,
-    conv_backward, squash, squash_backward, gate, gate_backward, sum_lanes};
+extern const ScanKernels scan_kernels = {selective, selective_backward, shared, shared_backward,
+                                         delta,     delta_backward,     conv,   conv_backward,
+                                         squash,    squash_backward,    gate,   gate_backward,
+                                         sum_lanes};
