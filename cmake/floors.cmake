@@ -4,6 +4,7 @@
 # an interface library, so that the floors above can already name it. Sources and tests
 # whose path matches EXCLUDE are left out.
 # With JIELONG_PCH, headers that many files of a floor include are compiled once for all of them.
+# GCC 12 then warns of the standard library's own code.
 option(JIELONG_PCH "Precompile common headers: faster from scratch, but more to rebuild" OFF)
 set(JIELONG_COMMON_HEADERS <algorithm> <functional> <map> <memory> <string> <string_view> <vector>
   <fmt/format.h> <nlohmann/json.hpp>)

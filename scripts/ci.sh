@@ -19,7 +19,7 @@ configure() {
   local folder=$ci/$1
   shift
   mkdir -p "$folder"
-  cmake -B "$folder" -DJIELONG_PCH=ON "$@" >"$folder/configure.log" 2>&1 || { cat "$folder/configure.log"; return 1; }
+  cmake -B "$folder" "$@" >"$folder/configure.log" 2>&1 || { cat "$folder/configure.log"; return 1; }
 }
 
 build() {
@@ -68,7 +68,7 @@ stage_clang() { # Clang, ASan, UBSan and coverage for the fuzzers in one build; 
 stage_configure-clang() {
   configure clang -S . -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG='-O1 -g1' \
     -DCMAKE_C_COMPILER=clang-14 -DCMAKE_CXX_COMPILER=clang++-14 \
-    -DJIELONG_SANITIZE=address,undefined -DJIELONG_FUZZ=ON
+    -DJIELONG_SANITIZE=address,undefined -DJIELONG_FUZZ=ON -DJIELONG_PCH=ON
 }
 
 stage_fuzz() { FUZZ_BUILD=$ci/clang scripts/fuzz.sh; }
